@@ -1,0 +1,114 @@
+package location
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"time"
+)
+
+// commitLoop writes what is queued, all of it at a time, until ctx ends; then once more.
+func (s *Store) commitLoop(ctx context.Context) {
+	var done []op
+	for ctx.Err() == nil {
+		select {
+		case <-s.q.wake:
+		case <-ctx.Done():
+		}
+		if s.o.Durability == Relaxed {
+			s.gather(ctx)
+		}
+		done = s.commitQueued(done)
+	}
+	if s.disk == nil {
+		s.q.stop(ErrClosed)
+		return
+	}
+	for rest := s.q.stop(ErrClosed); len(rest) != 0; rest = nil {
+		s.commit(rest, math.MaxUint64)
+	}
+}
+
+// commitQueued commits until the queue is empty. done is the last batch's slice, to be used again.
+func (s *Store) commitQueued(done []op) []op {
+	for {
+		ops, seq := s.q.take(done)
+		if len(ops) == 0 {
+			return ops
+		}
+		s.commit(ops, seq)
+		done = ops
+	}
+}
+
+// gather waits for more to come, at most Options.Window: with Relaxed nobody waits for the sync.
+func (s *Store) gather(ctx context.Context) {
+	t := time.NewTimer(s.o.Window)
+	defer t.Stop()
+	for s.q.length() < s.o.MaxPending/4 {
+		select {
+		case <-t.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-s.q.wake:
+			// Only the first op into an empty queue signals, so this is a stale one; the length is looked
+			// at when the window ends. A burst that fills the queue meanwhile is refused with ErrBusy.
+		}
+	}
+}
+
+// commit writes ops with one sync and tells their Waiters, in order. On failure it takes all back.
+func (s *Store) commit(ops []op, seq uint64) {
+	if err := s.disk.write(ops); err != nil {
+		s.o.Logger.Error("bindings cannot be written; REGISTER is refused until a restart, calls go on",
+			"dir", s.dir, "error", err)
+		s.fail(fmt.Errorf("%w: %w", ErrStore, err), ops)
+		return
+	}
+	s.durable.Store(seq)
+	s.tell(ops, nil)
+}
+
+// fail stops the store from writing because of err: flying and all that is queued is undone in memory in
+// reverse order, then the Waiters are told.
+func (s *Store) fail(err error, flying []op) {
+	queued := s.q.stop(err)
+	for i := len(queued) - 1; i >= 0; i-- {
+		queued[i].undo()
+	}
+	for i := len(flying) - 1; i >= 0; i-- {
+		flying[i].undo()
+	}
+	s.durable.Store(math.MaxUint64) // what is in memory now is on disk
+	s.tell(flying, err)
+	s.tell(queued, err)
+}
+
+// tell calls the Waiters of ops and then OnBatch.
+func (s *Store) tell(ops []op, err error) {
+	for i := 0; i < len(ops); {
+		i = s.tellFrom(ops, i, err)
+	}
+	if len(ops) != 0 {
+		s.o.OnBatch()
+	}
+}
+
+// tellFrom calls Waiters from i on and returns where to go on: behind the one that panicked, or the end.
+// One bad answer must not take the others' with it.
+func (s *Store) tellFrom(ops []op, i int, err error) (next int) {
+	defer func() {
+		if p := recover(); p != nil {
+			next = i + 1
+			s.o.Logger.Error("an answer to a committed REGISTER failed", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	for ; i < len(ops); i++ {
+		if w := ops[i].w; w != nil {
+			w.Committed(err)
+		}
+	}
+	return len(ops)
+}
