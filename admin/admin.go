@@ -15,6 +15,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,14 +38,17 @@ const (
 type Options struct {
 	// Ready returns nil when all parts serve, or why not. The text is shown.
 	Ready func() error
-	// Bindings calls yield for each AOR until it returns false, in any order.
-	// Expired bindings are left out by the caller.
-	Bindings func(yield func(AOR) bool)
+	// Bindings goes over all AORs that have a live binding, in any order.
+	Bindings iter.Seq2[string, Lister]
 	// Status returns the counters of all parts by name; values marshal to JSON.
 	Status func() map[string]any
 	// ErrorLog gets what net/http has to say. Nil: nothing.
 	ErrorLog *slog.Logger
 }
+
+// Lister returns the live bindings of one AOR. It is called for those AORs alone
+// that are shown, after the iteration.
+type Lister func() []Binding
 
 // AOR is one address of record with its live bindings.
 type AOR struct {
@@ -54,15 +58,16 @@ type AOR struct {
 
 // Binding is one registered contact.
 type Binding struct {
-	Contact   string   `json:"contact"` // URI with its parameters as registered
-	Q         float64  `json:"q"`       // 0 to 1
-	Expires   int      `json:"expires"` // seconds left
-	CallID    string   `json:"call_id"`
-	CSeq      uint32   `json:"cseq"`
-	Path      []string `json:"path,omitempty"`
-	Transport string   `json:"transport,omitempty"`
-	Source    string   `json:"source,omitempty"` // address and port the REGISTER came from
-	Updated   string   `json:"updated"`          // RFC 3339, UTC
+	Contact   string  `json:"contact"`          // URI as registered
+	Params    string  `json:"params,omitempty"` // of the Contact, as in ;+sip.instance="..."
+	Q         float64 `json:"q"`                // 0 to 1
+	Expires   int     `json:"expires"`          // seconds left
+	CallID    string  `json:"call_id"`
+	CSeq      uint32  `json:"cseq"`
+	Path      string  `json:"path,omitempty"` // values of Path, RFC 3327
+	Transport string  `json:"transport,omitempty"`
+	Source    string  `json:"source,omitempty"` // address and port the REGISTER came from
+	Updated   string  `json:"updated"`          // RFC 3339, UTC
 }
 
 // Server answers the API. Use New.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -126,15 +127,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func many(n int) func(func(AOR) bool) {
-	return func(yield func(AOR) bool) {
+func contact(uri string) Lister { return func() []Binding { return []Binding{{Contact: uri}} } }
+
+func many(n int) iter.Seq2[string, Lister] {
+	return func(yield func(string, Lister) bool) {
 		for i := range n {
 			i = (i * 7919) % n // any order
 			domain := "a.example"
 			if i%2 == 1 {
 				domain = "b.example"
 			}
-			if !yield(AOR{AOR: fmt.Sprintf("sip:u%05d@%s", i, domain), Bindings: []Binding{{Contact: "sip:x"}}}) {
+			if !yield(fmt.Sprintf("sip:u%05d@%s", i, domain), contact("sip:x")) {
 				return
 			}
 		}
@@ -184,7 +187,7 @@ func TestBindingsBounds(t *testing.T) {
 func TestEscaped(t *testing.T) {
 	t.Parallel()
 	evil := "sip:a\x1b[31m\r\n\u009b31m\u202e\x7f<script>\U0001F600\xff@x"
-	o := Options{Bindings: func(yield func(AOR) bool) { yield(AOR{AOR: evil, Bindings: []Binding{{Contact: evil}}}) }}
+	o := Options{Bindings: func(yield func(string, Lister) bool) { yield(evil, contact(evil)) }}
 	w := get(o, "GET", "/v1/bindings", nil)
 	for i, c := range w.Body.Bytes() {
 		if c != '\n' && (c < ' ' || c > '~') {

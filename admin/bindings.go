@@ -2,6 +2,7 @@ package admin
 
 import (
 	"container/heap"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -43,30 +44,29 @@ func bindings(w http.ResponseWriter, r *http.Request, o Options) {
 // Paginate returns the limit first AORs behind after, in byte order, of one
 // domain or ("") of all. It holds no more than limit of them at a time,
 // however many there are.
-func Paginate(all func(yield func(AOR) bool), domain, after string, limit int) Page {
+func Paginate(all iter.Seq2[string, Lister], domain, after string, limit int) Page {
 	var first largest
 	more := false
-	all(func(a AOR) bool {
+	for aor, list := range all {
 		switch {
-		case a.AOR <= after || domain != "" && !inDomain(a.AOR, domain):
+		case aor <= after || domain != "" && !inDomain(aor, domain):
 		case len(first) < limit:
-			heap.Push(&first, a)
-		case a.AOR < first[0].AOR:
-			first[0] = a
+			heap.Push(&first, entry{aor, list})
+		case aor < first[0].aor:
+			first[0] = entry{aor, list}
 			heap.Fix(&first, 0)
 			more = true
 		default:
 			more = true
 		}
-		return true
-	})
-	page := Page{AORs: first}
-	slices.SortFunc(page.AORs, func(a, b AOR) int { return strings.Compare(a.AOR, b.AOR) })
-	if page.AORs == nil {
-		page.AORs = []AOR{}
+	}
+	slices.SortFunc(first, func(a, b entry) int { return strings.Compare(a.aor, b.aor) })
+	page := Page{AORs: make([]AOR, len(first))}
+	for i, e := range first {
+		page.AORs[i] = AOR{AOR: e.aor, Bindings: e.list()}
 	}
 	if more {
-		page.Next = page.AORs[len(page.AORs)-1].AOR
+		page.Next = first[len(first)-1].aor
 	}
 	return page
 }
@@ -75,16 +75,21 @@ func inDomain(aor, domain string) bool {
 	return strings.EqualFold(aor[strings.LastIndexAny(aor, "@:")+1:], domain)
 }
 
-// largest is a heap of AORs with the last one in order on top.
-type largest []AOR
+type entry struct {
+	aor  string
+	list Lister
+}
+
+// largest is a heap with the last AOR in order on top.
+type largest []entry
 
 func (l largest) Len() int           { return len(l) }
-func (l largest) Less(i, j int) bool { return l[i].AOR > l[j].AOR }
+func (l largest) Less(i, j int) bool { return l[i].aor > l[j].aor }
 func (l largest) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
-func (l *largest) Push(x any)        { *l = append(*l, x.(AOR)) }
+func (l *largest) Push(x any)        { *l = append(*l, x.(entry)) }
 func (l *largest) Pop() any {
 	last := len(*l) - 1
-	a := (*l)[last]
+	e := (*l)[last]
 	*l = (*l)[:last]
-	return a
+	return e
 }
