@@ -19,6 +19,20 @@ type Stats struct {
 	KernelDrops uint64 `json:"kernel_drops"` // packets the kernel dropped before we read them (Linux)
 }
 
+// Add adds o to s, for the sum over several groups.
+func (s *Stats) Add(o Stats) {
+	s.In += o.In
+	s.Out += o.Out
+	s.Truncated += o.Truncated
+	s.TooBig += o.TooBig
+	s.SendFull += o.SendFull
+	s.SendErrors += o.SendErrors
+	s.SendClosed += o.SendClosed
+	s.ReadErrors += o.ReadErrors
+	s.Panics += o.Panics
+	s.KernelDrops += o.KernelDrops
+}
+
 // counters belong to one socket and are written by few goroutines. The pad
 // keeps two sockets' counters off one cache line.
 type counters struct {

@@ -1,0 +1,117 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// listenTCP opens one listener. t.mu is held.
+func (t *Transport) listenTCP(addr netip.AddrPort) (netip.AddrPort, error) {
+	if !addr.IsValid() {
+		return netip.AddrPort{}, fmt.Errorf("transport: listen on tcp: no address given; use 0.0.0.0 or :: for all")
+	}
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	network := "tcp6" // sets IPV6_V6ONLY
+	if addr.Addr().Is4() {
+		network = "tcp4"
+	}
+	lc := net.ListenConfig{KeepAlive: -1} // IdleTimeout is shorter
+	l, err := lc.Listen(context.Background(), network, addr.String())
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("transport: listen on tcp %v: %w", addr, err)
+	}
+	t.tcp = append(t.tcp, l)
+	return addrPort(l.Addr()), nil
+}
+
+// accept is the life of a listener. No error but its own closing ends it: running out of descriptors passes.
+func (t *Transport) accept(l net.Listener) {
+	const least, most = 5 * time.Millisecond, time.Second
+	wait := least
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			wait = least
+			t.admit(nc)
+			continue
+		}
+		if t.closed() {
+			return
+		}
+		t.count.acceptErrors.Add(1)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-t.done:
+			timer.Stop()
+			return
+		}
+		wait = min(2*wait, most)
+	}
+}
+
+func (t *Transport) closed() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// admit starts serving a connection, or closes it when there are too many. Refusing by close, rather than by
+// leaving it in the backlog, lets the peer try another server at once.
+func (t *Transport) admit(nc net.Conn) {
+	remote := addrPort(nc.RemoteAddr())
+	c := newConn(t, nc, addrPort(nc.LocalAddr()), remote)
+	t.mu.Lock()
+	var refused *atomic.Uint64
+	switch {
+	case t.closing:
+		refused = &t.count.closedShutdown
+	case len(t.conns) >= t.o.MaxConnections:
+		refused = &t.count.refusedTotal
+	case t.perAddr[remote.Addr()] >= t.o.MaxConnectionsPerAddress:
+		refused = &t.count.refusedPerAddress
+	default:
+		t.conns[c] = struct{}{}
+		t.perAddr[remote.Addr()]++
+		t.owners.Add(1)
+	}
+	t.mu.Unlock()
+	if refused != nil {
+		refused.Add(1)
+		if tcp, ok := nc.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a reset: no TIME_WAIT kept for those we refuse
+		}
+		_ = nc.Close()
+		return
+	}
+	t.count.accepted.Add(1)
+	go c.serve()
+}
+
+// forget is the last thing a connection's goroutine does.
+func (t *Transport) forget(c *conn) {
+	t.mu.Lock()
+	delete(t.conns, c)
+	a := c.remote.Addr()
+	if t.perAddr[a]--; t.perAddr[a] == 0 {
+		delete(t.perAddr, a)
+	}
+	t.mu.Unlock()
+	t.owners.Done()
+}
+
+// addrPort returns a as a value; zero for what is not an IP address (net.Pipe).
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	}
+	return netip.AddrPort{}
+}
