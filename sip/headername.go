@@ -1,0 +1,366 @@
+package sip
+
+// HeaderName is a header field that sipway knows by name. All others are HeaderOther and are found by
+// their bytes.
+type HeaderName uint8
+
+// The header fields of RFC 3261 section 20 that sipway reads or writes, and some of its extensions. Compact
+// forms (RFC 3261 7.3.3) are indexed under the same name.
+const (
+	HeaderOther HeaderName = iota
+	HeaderVia
+	HeaderFrom
+	HeaderTo
+	HeaderCallID
+	HeaderCSeq
+	HeaderContact
+	HeaderRoute
+	HeaderRecordRoute
+	HeaderMaxForwards
+	HeaderExpires
+	HeaderMinExpires
+	HeaderContentLength
+	HeaderContentType
+	HeaderContentEncoding
+	HeaderContentDisposition
+	HeaderAuthorization
+	HeaderProxyAuthorization
+	HeaderWWWAuthenticate
+	HeaderProxyAuthenticate
+	HeaderAuthenticationInfo
+	HeaderRequire
+	HeaderProxyRequire
+	HeaderSupported
+	HeaderUnsupported
+	HeaderAllow
+	HeaderAccept
+	HeaderAcceptEncoding
+	HeaderAcceptLanguage
+	HeaderPath
+	HeaderServiceRoute
+	HeaderUserAgent
+	HeaderServer
+	HeaderTimestamp
+	HeaderDate
+	HeaderRetryAfter
+	HeaderWarning
+	HeaderSubject
+	HeaderEvent
+	HeaderAllowEvents
+	HeaderReferTo
+	HeaderReferredBy
+	HeaderSessionExpires
+	HeaderCallInfo
+	HeaderAlertInfo
+	HeaderErrorInfo
+	HeaderInReplyTo
+	HeaderReason
+	headerNames // how many there are
+)
+
+// String returns the name in the long form that RFC 3261 writes, "" for HeaderOther.
+func (n HeaderName) String() string {
+	switch n {
+	case HeaderVia:
+		return "Via"
+	case HeaderFrom:
+		return "From"
+	case HeaderTo:
+		return "To"
+	case HeaderCallID:
+		return "Call-ID"
+	case HeaderCSeq:
+		return "CSeq"
+	case HeaderContact:
+		return "Contact"
+	case HeaderRoute:
+		return "Route"
+	case HeaderRecordRoute:
+		return "Record-Route"
+	case HeaderMaxForwards:
+		return "Max-Forwards"
+	case HeaderExpires:
+		return "Expires"
+	case HeaderMinExpires:
+		return "Min-Expires"
+	case HeaderContentLength:
+		return "Content-Length"
+	case HeaderContentType:
+		return "Content-Type"
+	case HeaderContentEncoding:
+		return "Content-Encoding"
+	case HeaderContentDisposition:
+		return "Content-Disposition"
+	case HeaderAuthorization:
+		return "Authorization"
+	case HeaderProxyAuthorization:
+		return "Proxy-Authorization"
+	case HeaderWWWAuthenticate:
+		return "WWW-Authenticate"
+	case HeaderProxyAuthenticate:
+		return "Proxy-Authenticate"
+	case HeaderAuthenticationInfo:
+		return "Authentication-Info"
+	case HeaderRequire:
+		return "Require"
+	case HeaderProxyRequire:
+		return "Proxy-Require"
+	case HeaderSupported:
+		return "Supported"
+	case HeaderUnsupported:
+		return "Unsupported"
+	case HeaderAllow:
+		return "Allow"
+	case HeaderAccept:
+		return "Accept"
+	case HeaderAcceptEncoding:
+		return "Accept-Encoding"
+	case HeaderAcceptLanguage:
+		return "Accept-Language"
+	case HeaderPath:
+		return "Path"
+	case HeaderServiceRoute:
+		return "Service-Route"
+	case HeaderUserAgent:
+		return "User-Agent"
+	case HeaderServer:
+		return "Server"
+	case HeaderTimestamp:
+		return "Timestamp"
+	case HeaderDate:
+		return "Date"
+	case HeaderRetryAfter:
+		return "Retry-After"
+	case HeaderWarning:
+		return "Warning"
+	case HeaderSubject:
+		return "Subject"
+	case HeaderEvent:
+		return "Event"
+	case HeaderAllowEvents:
+		return "Allow-Events"
+	case HeaderReferTo:
+		return "Refer-To"
+	case HeaderReferredBy:
+		return "Referred-By"
+	case HeaderSessionExpires:
+		return "Session-Expires"
+	case HeaderCallInfo:
+		return "Call-Info"
+	case HeaderAlertInfo:
+		return "Alert-Info"
+	case HeaderErrorInfo:
+		return "Error-Info"
+	case HeaderInReplyTo:
+		return "In-Reply-To"
+	case HeaderReason:
+		return "Reason"
+	default:
+		return ""
+	}
+}
+
+// ParseHeaderName returns the name that b spells, in any case and in the long or the compact form.
+func ParseHeaderName(b []byte) HeaderName {
+	switch len(b) {
+	case 1:
+		return compactName(b[0] | 0x20)
+	case 2:
+		return nameIf(b, "to", HeaderTo)
+	case 3:
+		return nameIf(b, "via", HeaderVia)
+	case 4:
+		switch b[0] | 0x20 {
+		case 'c':
+			return nameIf(b, "cseq", HeaderCSeq)
+		case 'd':
+			return nameIf(b, "date", HeaderDate)
+		case 'f':
+			return nameIf(b, "from", HeaderFrom)
+		case 'p':
+			return nameIf(b, "path", HeaderPath)
+		}
+	case 5:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "allow", HeaderAllow)
+		case 'e':
+			return nameIf(b, "event", HeaderEvent)
+		case 'r':
+			return nameIf(b, "route", HeaderRoute)
+		}
+	case 6:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "accept", HeaderAccept)
+		case 'r':
+			return nameIf(b, "reason", HeaderReason)
+		case 's':
+			return nameIf(b, "server", HeaderServer)
+		}
+	case 7:
+		switch b[2] | 0x20 {
+		case 'b':
+			return nameIf(b, "subject", HeaderSubject)
+		case 'l':
+			return nameIf(b, "call-id", HeaderCallID)
+		case 'n':
+			return nameIf(b, "contact", HeaderContact)
+		case 'p':
+			return nameIf(b, "expires", HeaderExpires)
+		case 'q':
+			return nameIf(b, "require", HeaderRequire)
+		case 'r':
+			return nameIf(b, "warning", HeaderWarning)
+		}
+	case 8:
+		return nameIf(b, "refer-to", HeaderReferTo)
+	case 9:
+		switch b[0] | 0x20 {
+		case 'c':
+			return nameIf(b, "call-info", HeaderCallInfo)
+		case 's':
+			return nameIf(b, "supported", HeaderSupported)
+		case 't':
+			return nameIf(b, "timestamp", HeaderTimestamp)
+		}
+	case 10:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "alert-info", HeaderAlertInfo)
+		case 'e':
+			return nameIf(b, "error-info", HeaderErrorInfo)
+		case 'u':
+			return nameIf(b, "user-agent", HeaderUserAgent)
+		}
+	case 11:
+		switch b[2] | 0x20 {
+		case '-':
+			return nameIf(b, "in-reply-to", HeaderInReplyTo)
+		case 'f':
+			return nameIf(b, "referred-by", HeaderReferredBy)
+		case 'n':
+			return nameIf(b, "min-expires", HeaderMinExpires)
+		case 's':
+			return nameIf(b, "unsupported", HeaderUnsupported)
+		case 't':
+			return nameIf(b, "retry-after", HeaderRetryAfter)
+		}
+	case 12:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "allow-events", HeaderAllowEvents)
+		case 'c':
+			return nameIf(b, "content-type", HeaderContentType)
+		case 'm':
+			return nameIf(b, "max-forwards", HeaderMaxForwards)
+		case 'r':
+			return nameIf(b, "record-route", HeaderRecordRoute)
+		}
+	case 13:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "authorization", HeaderAuthorization)
+		case 'p':
+			return nameIf(b, "proxy-require", HeaderProxyRequire)
+		case 's':
+			return nameIf(b, "service-route", HeaderServiceRoute)
+		}
+	case 14:
+		return nameIf(b, "content-length", HeaderContentLength)
+	case 15:
+		switch b[7] | 0x20 {
+		case '-':
+			return nameIf(b, "session-expires", HeaderSessionExpires)
+		case 'e':
+			return nameIf(b, "accept-encoding", HeaderAcceptEncoding)
+		case 'l':
+			return nameIf(b, "accept-language", HeaderAcceptLanguage)
+		}
+	case 16:
+		switch b[0] | 0x20 {
+		case 'c':
+			return nameIf(b, "content-encoding", HeaderContentEncoding)
+		case 'w':
+			return nameIf(b, "www-authenticate", HeaderWWWAuthenticate)
+		}
+	case 18:
+		return nameIf(b, "proxy-authenticate", HeaderProxyAuthenticate)
+	case 19:
+		switch b[0] | 0x20 {
+		case 'a':
+			return nameIf(b, "authentication-info", HeaderAuthenticationInfo)
+		case 'c':
+			return nameIf(b, "content-disposition", HeaderContentDisposition)
+		case 'p':
+			return nameIf(b, "proxy-authorization", HeaderProxyAuthorization)
+		}
+	}
+	return HeaderOther
+}
+
+// compactName knows the compact forms of RFC 3261 7.3.3 and of RFC 3515, 3892, 4028 and 6665. c is lower case.
+func compactName(c byte) HeaderName {
+	switch c {
+	case 'b':
+		return HeaderReferredBy
+	case 'c':
+		return HeaderContentType
+	case 'e':
+		return HeaderContentEncoding
+	case 'f':
+		return HeaderFrom
+	case 'i':
+		return HeaderCallID
+	case 'k':
+		return HeaderSupported
+	case 'l':
+		return HeaderContentLength
+	case 'm':
+		return HeaderContact
+	case 'o':
+		return HeaderEvent
+	case 'r':
+		return HeaderReferTo
+	case 's':
+		return HeaderSubject
+	case 't':
+		return HeaderTo
+	case 'u':
+		return HeaderAllowEvents
+	case 'v':
+		return HeaderVia
+	case 'x':
+		return HeaderSessionExpires
+	default:
+		return HeaderOther
+	}
+}
+
+// nameIf returns n if b is lower in any case. Both have the same length. Setting bit 5 is a fair way to fold
+// here: a header name that came this far holds no control, and no other byte becomes a letter or a hyphen.
+func nameIf(b []byte, lower string, n HeaderName) HeaderName {
+	if len(b) != len(lower) {
+		return HeaderOther
+	}
+	for i := range b {
+		if b[i]|0x20 != lower[i] {
+			return HeaderOther
+		}
+	}
+	return n
+}
+
+// isList reports whether the values of n may stand on one line with commas between them (RFC 3261 7.3.1). All
+// other headers hold one value a line, whatever commas are in it.
+func (n HeaderName) isList() bool {
+	switch n {
+	case HeaderVia, HeaderContact, HeaderRoute, HeaderRecordRoute, HeaderPath, HeaderServiceRoute,
+		HeaderRequire, HeaderProxyRequire, HeaderSupported, HeaderUnsupported, HeaderAllow, HeaderAllowEvents,
+		HeaderAccept, HeaderAcceptEncoding, HeaderAcceptLanguage, HeaderContentEncoding, HeaderWarning,
+		HeaderCallInfo, HeaderAlertInfo, HeaderErrorInfo, HeaderInReplyTo, HeaderReason:
+		return true
+	default:
+		return false
+	}
+}
