@@ -1,0 +1,11 @@
+//go:build !unix
+
+package auth
+
+import (
+	"io/fs"
+	"os"
+)
+
+// keepOwner has nothing to do here.
+func keepOwner(*os.File, fs.FileInfo) {}
