@@ -14,12 +14,13 @@ const maxFlights = 2048
 type arrival struct {
 	set     *RRset
 	elapsed time.Duration
+	asked   int // questions that it took, more than one when aliases were followed
 }
 
 // flights sees to it that a question is asked once for any number of askers (RFC 5452 5: a second one under
 // way is a second chance for a forger).
 type flights struct {
-	source Source
+	source func(context.Context, Question) (set *RRset, asked int)
 	done   func(*RRset) // keeps an answer, before anybody hears of it
 	limit  time.Duration
 
@@ -32,7 +33,7 @@ type flights struct {
 	closed  bool
 }
 
-func newFlights(source Source, limit time.Duration, done func(*RRset)) *flights {
+func newFlights(source func(context.Context, Question) (*RRset, int), limit time.Duration, done func(*RRset)) *flights {
 	f := &flights{source: source, done: done, limit: limit, waiting: map[Question][]chan<- arrival{}}
 	f.ctx, f.stop = context.WithCancel(context.Background())
 	return f
@@ -66,7 +67,7 @@ func (f *flights) fly(q Question) {
 	ctx, cancel := context.WithTimeout(f.ctx, f.limit)
 	defer cancel()
 	began := time.Now() //nolint:forbidigo // how long it took, for people; nothing depends on it
-	set := f.source(ctx, q)
+	set, asked := f.source(ctx, q)
 	elapsed := time.Since(began)
 	f.done(set)
 	f.mu.Lock()
@@ -74,7 +75,7 @@ func (f *flights) fly(q Question) {
 	delete(f.waiting, q)
 	f.mu.Unlock()
 	for _, out := range waiting {
-		out <- arrival{set, elapsed}
+		out <- arrival{set, elapsed, asked}
 	}
 }
 

@@ -16,9 +16,8 @@ type lookup struct {
 
 	facts    []fact       // in the order asked
 	arrivals chan arrival // made when first something is asked upstream
-	flying   int
-	asked    int         // questions that took part of the budget
-	late     *time.Timer // patience with the second family of a name
+	asked    int          // questions that took part of the budget
+	late     *time.Timer  // patience with the second family of a name
 }
 
 // fact is a question with its answer, once it is there.
@@ -100,7 +99,6 @@ func (l *lookup) begin(q Question) bool {
 		l.arrivals = make(chan arrival, l.r.o.Budget) // room for all: nobody who answers ever blocks
 	}
 	l.asked++
-	l.flying++
 	l.facts = append(l.facts, fact{q: q, source: "dns"})
 	l.r.flights.join(q, l.arrivals)
 	return false
@@ -136,8 +134,8 @@ func (l *lookup) wait(ctx context.Context, need []Question) {
 }
 
 func (l *lookup) take(a arrival) {
-	l.flying--
-	// The first of the two times a late answer is not taken: what was decided stays.
+	l.asked += a.asked - 1
+	// What was given up on stays so: Select must not see facts change.
 	if f := l.find(a.set.Question); f != nil && !f.known {
 		f.answer, f.known, f.elapsed = Answer{a.set, min(a.set.TTL, maxTTL)}, true, a.elapsed
 	}
@@ -263,16 +261,18 @@ func (r *Resolver) own(q Question) *RRset {
 	return set
 }
 
-// chase is what a flight does: it asks, and follows an alias chain that the answer did not finish.
-func (r *Resolver) chase(ctx context.Context, q Question) *RRset {
+// chase is what a flight does: it asks, and follows an alias chain that the answer did not finish. It also
+// says how many questions that took.
+func (r *Resolver) chase(ctx context.Context, q Question) (*RRset, int) {
 	whole := r.step(ctx, q)
-	for whole.next != "" {
+	asked := 1
+	for ; whole.next != ""; asked++ {
 		if len(whole.Aliases) >= maxChain {
-			return failed(q, Limit, "more than 8 CNAMEs, or a loop of them")
+			return failed(q, Limit, chainTooLong), asked
 		}
 		whole = join(whole, r.step(ctx, Question{whole.next, q.Type}))
 	}
-	return whole
+	return whole, asked
 }
 
 // step is one answer, complete or not.
@@ -288,7 +288,10 @@ func (r *Resolver) step(ctx context.Context, q Question) *RRset {
 		aged.TTL = min(aged.TTL, a.Left)
 		return &aged
 	}
-	return r.source(ctx, q)
+	if set := r.source(ctx, q); set != nil && set.Question == q {
+		return set
+	}
+	return failed(q, ServFail, "the source gave the answer to another question")
 }
 
 // join makes one answer of an alias and what stands behind it.
@@ -298,7 +301,7 @@ func join(alias, rest *RRset) *RRset {
 	whole.TTL = min(alias.TTL, rest.TTL)
 	whole.Aliases = append(append([]string{}, alias.Aliases...), rest.Aliases...)
 	if len(whole.Aliases) > maxChain {
-		return failed(alias.Question, Limit, "more than 8 CNAMEs, or a loop of them")
+		return failed(alias.Question, Limit, chainTooLong)
 	}
 	return &whole
 }

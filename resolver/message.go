@@ -11,6 +11,8 @@ import (
 // maxChain is how many CNAMEs are followed for one question.
 const maxChain = 8
 
+const chainTooLong = "more than 8 CNAMEs, or a loop of them"
+
 // ednsSize is the UDP payload we take: no fragments on any path in use (RFC 6891 6.2.5, DNS flag day 2020).
 const ednsSize = 1232
 
@@ -99,7 +101,7 @@ func follow(set *RRset, answer []dns.RR) (string, uint32) {
 			return name, ttl
 		}
 		if len(set.Aliases) == maxChain {
-			set.RCode, set.Detail = Limit, "more than 8 CNAMEs, or a loop of them"
+			set.RCode, set.Detail = Limit, chainTooLong
 			return "", 0
 		}
 		name, ttl = dns.CanonicalName(alias.Target), min(ttl, sane(alias.Hdr.Ttl))
