@@ -46,15 +46,13 @@ func (s *Store) commitQueued(done []op) []op {
 func (s *Store) gather(ctx context.Context) {
 	t := time.NewTimer(s.o.Window)
 	defer t.Stop()
-	for s.q.length() < s.o.MaxPending/4 {
+	for s.q.length() < s.q.full() {
 		select {
 		case <-t.C:
 			return
 		case <-ctx.Done():
 			return
 		case <-s.q.wake:
-			// Only the first op into an empty queue signals, so this is a stale one; the length is looked
-			// at when the window ends. A burst that fills the queue meanwhile is refused with ErrBusy.
 		}
 	}
 }

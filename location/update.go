@@ -146,13 +146,16 @@ func (q *queue) push(o op) (uint64, error) {
 	q.ops = append(q.ops, o)
 	q.seq++
 	q.updates++
-	seq, first := q.seq, len(q.ops) == 1
+	seq, n := q.seq, len(q.ops)
 	q.mu.Unlock()
-	if first {
+	if n == 1 || n == q.full() {
 		q.signal()
 	}
 	return seq, nil
 }
+
+// full is the length at which Relaxed does not wait for the window's end.
+func (q *queue) full() int { return max(q.max/4, 2) }
 
 func (q *queue) signal() {
 	select {
