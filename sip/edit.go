@@ -1,5 +1,7 @@
 package sip
 
+import "strings"
+
 // MaxEdits is how many changes one Edit holds.
 const MaxEdits = 16
 
@@ -224,7 +226,7 @@ func (m *Message) firstOf(label string) int {
 // sameName compares a name that was indexed as n with one that we put in, in its long form.
 func sameName(b []byte, n HeaderName, label string) bool {
 	if n != HeaderOther {
-		return n.String() == label || len(b) == len(label) && foldEqualString(b, label)
+		return strings.EqualFold(n.String(), label)
 	}
 	return foldEqualString(b, label)
 }
