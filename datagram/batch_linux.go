@@ -12,8 +12,12 @@ import (
 
 // sendWait is how long a full send buffer may take to drain before packets
 // are dropped, in milliseconds. UDP's sender is the interface queue: if that
-// has no room for so long, more waiting only grows the loss behind us.
-const sendWait = 5
+// has no room for so long, more waiting only grows the loss behind us. A batch
+// waits sendWaits times at most.
+const (
+	sendWait  = 5
+	sendWaits = 4
+)
 
 // mmsghdr is the kernel's struct mmsghdr.
 type mmsghdr struct {
@@ -119,7 +123,7 @@ func (b *batch) flush(s *socket) {
 // transmit sends the slots in order. sendmmsg stops at the first message that
 // fails and reports its error only when it is the first of the call.
 func (b *batch) transmit(fd uintptr, count *counters) {
-	retried := -1
+	retried, waits := -1, 0
 	for i := 0; i < b.n; {
 		n, err := b.sendmmsg(fd, b.hdrs[i:b.n])
 		switch {
@@ -127,7 +131,7 @@ func (b *batch) transmit(fd uintptr, count *counters) {
 			count.out.Add(uint64(n))
 			i += n
 		case err == unix.EAGAIN:
-			if !writable(fd) {
+			if waits++; waits > sendWaits || !writable(fd) {
 				count.sendFull.Add(uint64(b.n - i))
 				return
 			}

@@ -30,6 +30,7 @@ type socket struct {
 	// The result of the last recvmmsg. The closure is made once, so that the
 	// read does not allocate.
 	read     func(fd uintptr) bool
+	recvmmsg func(fd uintptr, h []mmsghdr) (int, unix.Errno)
 	received int
 	readErr  error
 
@@ -87,7 +88,7 @@ func (g *Group) openSocket(i int) (*socket, error) {
 	s.rx = newBatch(s, g.o.Batch, g.o.MaxIn)
 	s.tx = newBatch(s, g.o.Batch, g.o.MaxOut)
 	s.later = newBatch(s, g.o.Batch, g.o.MaxOut)
-	s.read = s.recvmmsg
+	s.read, s.recvmmsg = s.readBatch, recvmmsg
 	s.packet = Packet{sock: s, Socket: i}
 	return s, nil
 }
@@ -134,10 +135,10 @@ func (s *socket) recv() (int, error) {
 	return s.received, s.readErr
 }
 
-// recvmmsg is the body of raw.Read: false parks the goroutine until the socket
+// readBatch is the body of raw.Read: false parks the goroutine until the socket
 // is readable.
-func (s *socket) recvmmsg(fd uintptr) bool {
-	n, err := recvmmsg(fd, s.rx.hdrs)
+func (s *socket) readBatch(fd uintptr) bool {
+	n, err := s.recvmmsg(fd, s.rx.hdrs)
 	if err == unix.EAGAIN {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -122,7 +123,7 @@ func (c *conn) reason(err error) *atomic.Uint64 {
 
 // consume hands on every message that is complete. It returns why the connection has to be closed, or nil.
 func (c *conn) consume(now time.Time) *atomic.Uint64 {
-	limits := sip.FrameLimits{Message: c.t.o.MaxMessage, Header: c.t.o.MaxHeader}
+	limits := sip.FrameLimits{Message: c.t.o.MaxMessage, Headers: c.t.o.MaxHeader}
 	for c.r < c.w && c.worthFraming() {
 		b := c.buf[c.r:c.w]
 		skip, n, headerEnd, err := sip.Frame(b, limits)
@@ -130,10 +131,18 @@ func (c *conn) consume(now time.Time) *atomic.Uint64 {
 		c.keepalive(skip)
 		b = b[skip:]
 		if err != nil {
-			return c.refuse(b, headerEnd-skip, err, now)
+			return c.refuse(b, headerEnd, err, now)
 		}
-		c.need, c.scanned = n, len(b)
-		if n == 0 || n > len(b) {
+		if n == 0 {
+			c.scanned = len(b)
+			if headerEnd == 0 {
+				break
+			}
+			length, ok := c.t.contentLength(b[:headerEnd])
+			if !ok {
+				return c.refuse(b, headerEnd, nil, now)
+			}
+			c.need = headerEnd + length
 			break
 		}
 		c.crlf = 0
@@ -159,12 +168,24 @@ func (c *conn) worthFraming() bool {
 	switch {
 	case c.need > 0:
 		return have >= c.need
-	case c.scanned == 0 || have > c.t.o.MaxHeader:
+	case c.scanned == 0 || have >= c.t.o.MaxHeader:
 		return true
 	}
 	fresh := c.buf[c.r+c.scanned : c.w]
 	c.scanned = have
 	return bytes.IndexByte(fresh, '\n') >= 0
+}
+
+// contentLength reads the length from headers that sip.Frame has checked, so that a body in small pieces is
+// waited for by its length, not by framing it again with every piece. It is not ok when there are more header
+// lines than Parse takes, so that the message will be refused anyway.
+func (t *Transport) contentLength(headers []byte) (n int, ok bool) {
+	r := t.requests.Get().(*Request)
+	defer t.recycle(r)
+	_ = r.Parse(headers) // complains that the body is missing
+	v, _ := r.Header(sip.HeaderContentLength)
+	n, err := strconv.Atoi(string(v))
+	return n, err == nil && n > 0 && n <= t.o.MaxMessage
 }
 
 // keepalive answers the pings among n bytes of CRLF in front of a message: each two CRLF get one (RFC 5626
@@ -214,7 +235,7 @@ func (t *Transport) recycle(r *Request) {
 }
 
 // refuse ends a stream whose next message cannot be told from what follows it: that message is answered if its
-// headers suffice, and no byte behind it is believed.
+// headers suffice, and no byte behind it is believed. err is what framing said; nil leaves it to Parse.
 func (c *conn) refuse(b []byte, headerEnd int, err error, now time.Time) *atomic.Uint64 {
 	if headerEnd > 0 && headerEnd <= len(b) {
 		b = b[:headerEnd]
