@@ -13,12 +13,12 @@ import (
 
 // refresh is the Change of a REGISTER that refreshes one binding: it allocates the new Record only.
 type refresh struct {
-	b Binding
+	b [1]Binding
 }
 
 func (c *refresh) Apply(old Record) (Record, error) {
-	c.b.CSeq++
-	return AppendBinding(make(Record, 0, recordHeader+2+c.b.bodySize()), &c.b), nil
+	c.b[0].CSeq++
+	return NewRecord(c.b[:]), nil
 }
 
 func BenchmarkUpdate(b *testing.B) {
@@ -42,7 +42,7 @@ func benchUpdate(b *testing.B, d Durability, flight int) {
 	ack := make(chan *slot, flight)
 	slots := make([]slot, flight)
 	for i := range slots {
-		slots[i] = slot{ack: ack, c: refresh{b: *binding("sip:alice@192.0.2.4:5060;transport=udp", far, 1)}}
+		slots[i] = slot{ack: ack, c: refresh{b: [1]Binding{*binding("sip:alice@192.0.2.4:5060;transport=udp", far, 1)}}}
 		ack <- &slots[i]
 	}
 	aors := make([][]byte, 50_000)
@@ -114,7 +114,7 @@ func TestMemoryPerBinding(t *testing.T) {
 	for i := range n {
 		b := binding(fmt.Sprintf("sip:user%06d@192.0.2.%d:%d;transport=udp", i, i%250, 1024+i%60000), far, 1)
 		b.CallID = fmt.Appendf(nil, "%08x-7dec-11d0-a765-00a0c91e6bf6@192.0.2.4", i)
-		c := refresh{b: *b}
+		c := refresh{b: [1]Binding{*b}}
 		if _, err := s.Update(fmt.Appendf(nil, "sip:user%06d@example.com", i), &c, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestUpdateAllocates(t *testing.T) {
 	s := open(t, "d", Options{fs: vfs.NewMem(), MaxPending: 1 << 20})
 	defer s.Close()
 	aor := []byte("sip:a@example.com")
-	c := &refresh{b: *binding("sip:a@192.0.2.1", far, 1)}
+	c := &refresh{b: [1]Binding{*binding("sip:a@192.0.2.1", far, 1)}}
 	var told atomic.Int64
 	w := waitFunc(func(error) { told.Add(1) })
 	var done []op

@@ -14,6 +14,7 @@ type Binding struct {
 	Expires   int64          // end of life, Unix milliseconds
 	CallID    []byte         // of the REGISTER that wrote it (RFC 3261 10.3 step 7)
 	CSeq      uint32         // of the REGISTER that wrote it
+	Request   uint64         // tells that REGISTER from others with its Call-ID and CSeq: alike for a retransmission
 	Path      []byte         // Path header values, comma-separated, in order (RFC 3327 5.3), or empty
 	Transport uint8          // the transport's number for how the REGISTER came; opaque here
 	Source    netip.AddrPort // where the REGISTER came from; an IPv6 zone is not kept
@@ -63,7 +64,25 @@ func AppendBinding(dst Record, b *Binding) Record {
 	dst = appendBytes(dst, b.Path)
 	dst = append(dst, b.Transport)
 	dst = appendSource(dst, b.Source)
-	return binary.AppendUvarint(dst, uint64(max(b.Updated, 0)))
+	dst = binary.AppendUvarint(dst, uint64(max(b.Updated, 0)))
+	return binary.BigEndian.AppendUint64(dst, b.Request)
+}
+
+// NewRecord encodes bindings in memory of their exact size. None of them makes the empty Record.
+func NewRecord(bindings []Binding) Record {
+	if len(bindings) == 0 {
+		return nil
+	}
+	size := recordHeader
+	for i := range bindings {
+		n := bindings[i].bodySize()
+		size += uvarintSize(uint64(n)) + n
+	}
+	r := make(Record, 0, size)
+	for i := range bindings {
+		r = AppendBinding(r, &bindings[i])
+	}
+	return r
 }
 
 // Len returns the number of bindings, expired ones included.
@@ -126,6 +145,7 @@ func (it *Iter) Next(b *Binding) bool {
 	b.Transport = body.byte()
 	b.Source = body.source()
 	b.Updated = int64(body.uvarint(1<<63 - 1))
+	b.Request = body.uint64()
 	if d.bad || body.bad {
 		it.err = true
 		*b = Binding{}
@@ -177,6 +197,16 @@ func (d *decoder) byte() byte {
 	return v
 }
 
+func (d *decoder) uint64() uint64 {
+	if len(d.b) < 8 {
+		d.fail()
+		return 0
+	}
+	v := binary.BigEndian.Uint64(d.b)
+	d.b = d.b[8:]
+	return v
+}
+
 func (d *decoder) source() netip.AddrPort {
 	n := int(d.byte())
 	if n == 0 {
@@ -213,7 +243,7 @@ func appendSource(dst Record, s netip.AddrPort) Record {
 
 // bodySize is what AppendBinding writes behind the binding's length.
 func (b *Binding) bodySize() int {
-	n := 1 + 1 // transport, kind of source
+	n := 1 + 1 + 8 // transport, kind of source, request
 	for _, v := range [...][]byte{b.URI, b.Params, b.CallID, b.Path} {
 		n += uvarintSize(uint64(len(v))) + len(v)
 	}

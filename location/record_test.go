@@ -17,6 +17,7 @@ func genBinding(t *rapid.T) Binding {
 		URI: text.Draw(t, "uri"), Params: text.Draw(t, "params"), CallID: text.Draw(t, "callid"), Path: text.Draw(t, "path"),
 		Q: rapid.Uint16Range(0, 1000).Draw(t, "q"), Expires: rapid.Int64Min(0).Draw(t, "expires"), CSeq: rapid.Uint32().Draw(t, "cseq"),
 		Transport: rapid.Byte().Draw(t, "transport"), Updated: rapid.Int64Min(0).Draw(t, "updated"),
+		Request: rapid.Uint64().Draw(t, "request"),
 	}
 	port := rapid.Uint16().Draw(t, "port")
 	switch rapid.IntRange(0, 2).Draw(t, "family") {
@@ -42,6 +43,9 @@ func TestRecordRoundTrip(t *testing.T) {
 		}
 		if r.Len() != len(want) || r.SoonestExpiry() != soonest || r.Check() != nil {
 			t.Fatalf("len %d, soonest %d, check %v", r.Len(), r.SoonestExpiry(), r.Check())
+		}
+		if again := NewRecord(want); !bytes.Equal(again, r) || cap(again) > len(r)+recordHeader {
+			t.Fatalf("NewRecord made %d bytes in %d, AppendBinding %d", len(again), cap(again), len(r))
 		}
 		it, got := r.Bindings(), Binding{}
 		for i := range want {
