@@ -1,8 +1,6 @@
 package redirect
 
 import (
-	"bytes"
-
 	"github.com/sipway/sipway/location"
 	"github.com/sipway/sipway/sip"
 )
@@ -58,10 +56,9 @@ func (l *contacts) usable(c *contact, target *sip.URI) bool {
 	if !u.IsSIP {
 		return true // 8.3: a Contact need not be a SIP URI
 	}
-	if len(u.Headers) > 0 {
+	if u.Headers != nil {
 		// RFC 3261 19.1.5: header fields that a callee wants callers to send are not passed on.
-		c.uri = c.uri[:len(c.uri)-len(u.Headers)]
-		c.uri = bytes.TrimSuffix(c.uri, []byte("?"))
+		c.uri = c.uri[:len(c.uri)-len(u.Headers)-1]
 		u.Headers = nil
 	}
 	if sip.EqualURI(&u, target) {
