@@ -49,7 +49,7 @@ func Paginate(all iter.Seq2[string, Lister], domain, after string, limit int) Pa
 	more := false
 	for aor, list := range all {
 		switch {
-		case aor <= after || domain != "" && !inDomain(aor, domain):
+		case aor <= after || domain != "" && !InDomain(aor, domain):
 		case len(first) < limit:
 			heap.Push(&first, entry{aor, list})
 		case aor < first[0].aor:
@@ -71,7 +71,8 @@ func Paginate(all iter.Seq2[string, Lister], domain, after string, limit int) Pa
 	return page
 }
 
-func inDomain(aor, domain string) bool {
+// InDomain says whether an AOR, as in sip:alice@example.test, is one of a domain.
+func InDomain(aor, domain string) bool {
 	return strings.EqualFold(aor[strings.LastIndexAny(aor, "@:")+1:], domain)
 }
 

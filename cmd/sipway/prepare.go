@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipway/sipway/auth"
+	"github.com/sipway/sipway/config"
+	"github.com/sipway/sipway/zones"
+)
+
+// prepared is what a configuration names, read and checked, with no socket and
+// no store opened: what `config validate` does and `serve` begins with.
+type prepared struct {
+	cfg       *config.Config
+	addresses []netip.Addr // of this node, as others see them
+	plans     []zones.Plan // of the published domains; ports are not known yet
+	plansAt   []*config.Domain
+	plain     []*zones.Zone
+	newUsers  *config.Domain // its users file has to be made
+}
+
+// prepare reads everything that c names. The error is a config.Errors with all
+// that is wrong.
+func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
+	p := &prepared{cfg: c, addresses: publishedAddresses(c, local)}
+	var errs config.Errors
+	fail := func(at config.Position, todo string, err error) {
+		if at.Line == 0 {
+			at = config.Position{}
+		}
+		errs = append(errs, &config.Error{Pos: at, Msg: err.Error(), Hint: todo})
+	}
+	for i := range c.Domains {
+		d := &c.Domains[i]
+		if err := p.users(d); err != nil {
+			fail(d.UsersAt, "", err)
+		}
+		if err := p.plan(d); err != nil {
+			fail(d.ExtraAt, "the extra records of "+d.Name+" cannot be read", err)
+		}
+	}
+	for _, z := range c.Zones {
+		rrs, err := zones.ParseFile(z.Name, z.File)
+		if err != nil {
+			fail(z.At, "zone "+z.Name+" cannot be served", err)
+			continue
+		}
+		compiled, err := zones.Compile(z.Name, rrs)
+		if err != nil {
+			fail(z.At, "zone "+z.Name+" cannot be served", fmt.Errorf("%s: %w", printable(z.File), err))
+			continue
+		}
+		p.plain = append(p.plain, compiled)
+	}
+	if _, err := p.zones(c.Listen.SIP, 1); err != nil {
+		if one := (*config.Error)(nil); errors.As(err, &one) {
+			errs = append(errs, one)
+		}
+	}
+	for _, l := range p.sockets() {
+		if err := mayListen(l.Addr); err != nil {
+			fail(l.At, "", fmt.Errorf("%s: %w", l, err))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return p, nil
+}
+
+// sockets returns the listeners that will be opened.
+func (p *prepared) sockets() []config.Listener {
+	var all []config.Listener
+	if len(p.cfg.Domains) > 0 {
+		all = append(all, p.cfg.Listen.SIP...)
+	}
+	if p.hasZones() {
+		all = append(all, p.cfg.Listen.DNS...)
+	}
+	return all
+}
+
+func (p *prepared) hasZones() bool { return len(p.plans)+len(p.plain) > 0 }
+
+// users checks the users file of a domain, or notes that it has to be made.
+func (p *prepared) users(d *config.Domain) error {
+	if d.Register.Auth != config.AuthDigest {
+		return nil
+	}
+	there, err := exists(d.Users)
+	switch {
+	case err != nil:
+		return err
+	case !there && d.UsersMade:
+		p.newUsers = d
+		return nil
+	case !there:
+		return fmt.Errorf("users file %s does not exist; make it with `sipway user add NAME@%s --config %s`",
+			printable(d.Users), d.Name, printable(p.cfg.File))
+	}
+	f, err := auth.LoadUsers(d.Users)
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(f.Realm(), d.Name) {
+		return fmt.Errorf("users file %s is for %s, and its passwords are of no use to %s; name another file, or another directory with --data",
+			printable(d.Users), printable(f.Realm()), d.Name)
+	}
+	return nil
+}
+
+// plan collects what a domain publishes.
+func (p *prepared) plan(d *config.Domain) error {
+	if !d.DNS.Publish {
+		return nil
+	}
+	plan := zones.Plan{Domain: d.Name, NS: d.DNS.NS, TTL: uint32(d.DNS.TTL / time.Second)}
+	for _, e := range p.cfg.Edges {
+		plan.Edges = append(plan.Edges, zones.Edge{Name: e.Name, Addresses: e.Addresses, Priority: e.Priority, Weight: e.Weight})
+	}
+	if len(plan.Edges) == 0 {
+		plan.Edges = []zones.Edge{{Name: p.cfg.Node, Addresses: p.addresses, Priority: 10, Weight: 100}}
+	}
+	var err error
+	if d.DNS.Extra != "" {
+		plan.Extra, err = zones.ParseFile(d.Name, d.DNS.Extra)
+	}
+	p.plans, p.plansAt = append(p.plans, plan), append(p.plansAt, d)
+	return err
+}
+
+// zones compiles everything that is published, for the listeners as they are.
+func (p *prepared) zones(sip []config.Listener, serial uint32) ([]*zones.Zone, error) {
+	all := append([]*zones.Zone(nil), p.plain...)
+	for i, plan := range p.plans {
+		plan.Serial, plan.Services = serial, services(sip)
+		d := p.plansAt[i]
+		rrs, err := zones.Generate(plan)
+		if err == nil {
+			var z *zones.Zone
+			if z, err = zones.Compile(plan.Domain, rrs); err == nil {
+				all = append(all, z)
+				continue
+			}
+		}
+		at := d.At
+		if d.DNS.Extra != "" {
+			at = d.ExtraAt
+		}
+		if at.Line == 0 {
+			at = config.Position{}
+		}
+		return nil, &config.Error{Pos: at, Msg: "the records of " + d.Name + " make no zone: " + err.Error()}
+	}
+	return all, nil
+}
+
+// services returns each transport and port once, in the order of the listeners.
+func services(sip []config.Listener) []zones.Service {
+	var all []zones.Service
+	seen := map[zones.Service]bool{}
+	for _, l := range sip {
+		s := zones.Service{Transport: l.Network, Port: l.Addr.Port()}
+		if s.Port == 0 {
+			s.Port = 5060 // only while nothing is bound: any port will do for a check
+		}
+		if !seen[s] {
+			seen[s] = true
+			all = append(all, s)
+		}
+	}
+	return all
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sipway/sipway/auth"
+	"github.com/sipway/sipway/config"
+)
+
+// firstUser is who the first start makes.
+const firstUser = "alice"
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "serve a SIP domain: DNS records, registrations, redirected calls",
+		UsageText: "sipway serve --domain example.test\n" +
+			"sipway serve --config sipway.yaml",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "domain", Usage: "the domain `NAME` to serve without a configuration file"},
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`"},
+			&cli.StringFlag{Name: "data", Usage: "`DIRECTORY` of everything sipway writes (default: sipway-data)"},
+			&cli.StringSliceFlag{Name: "sip", Usage: "`ADDRESS:PORT` for SIP on UDP and TCP, or udp://... or tcp://... for one of them; repeat for more"},
+			&cli.StringSliceFlag{Name: "dns", Usage: "`ADDRESS:PORT` for DNS, in the same way"},
+			&cli.StringFlag{Name: "admin", Usage: "loopback `ADDRESS:PORT` of the admin API, or off"},
+			&cli.StringSliceFlag{Name: "advertise", Usage: "`ADDRESS` that others see, when it is not the one listened on; repeat for more"},
+			&cli.StringFlag{Name: "ready-file", Usage: "`FILE` to write where it listens to, as JSON, once it does; removed at the end"},
+			&cli.StringFlag{Name: "log", Value: "auto", Usage: "`FORMAT` of the log on standard error: text, json, or auto (text on a terminal)"},
+		},
+		Action: serve,
+	}
+}
+
+// serve is the command.
+func serve(c *cli.Context) error {
+	begun := time.Now()
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	log, err := newLog(c.App.ErrWriter, c.String("log"))
+	if err != nil {
+		return err
+	}
+	cfg, err := serveConfig(c)
+	if err != nil {
+		return err
+	}
+	pre, err := prepare(cfg, localAddresses)
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	if err := makeDataDir(cfg.Data); err != nil {
+		return err
+	}
+	secret, err := loadSecret(cfg.Data)
+	if err != nil {
+		return err
+	}
+	password, err := makeFirstUser(pre)
+	if err != nil {
+		return err
+	}
+	s, err := build(pre, secret, log)
+	if err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return firstError(err, s.close())
+	}
+	return s.run(c, begun, password)
+}
+
+// run serves until the context ends or a part breaks.
+func (s *server) run(c *cli.Context, begun time.Time, password string) error {
+	sup := newSupervisor(s.log)
+	s.serve(sup)
+	s.logStart(time.Since(begun))
+	err := s.announce(c, password)
+	if err == nil {
+		err = sup.wait(c.Context)
+	}
+	s.notReady("the server ends")
+	s.log.Info("stopping", "why", reason(err))
+	removeRunFiles(s, c)
+	err = firstError(err, sup.stop(), s.store.Close())
+	if err != nil {
+		s.log.Error("stopped", "error", err)
+		return err
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+// announce tells people and programs that everything listens.
+func (s *server) announce(c *cli.Context, password string) error {
+	for _, name := range runFiles(s, c) {
+		if err := s.runFile().write(name); err != nil {
+			return configError("%s cannot be written: %w", printable(name), pathCause(err))
+		}
+	}
+	w := welcome{server: s, program: c.App.Metadata["program"].(string), password: password, data: c.String("data"), file: c.String("config")}
+	return w.print(c.App.Writer)
+}
+
+func runFiles(s *server, c *cli.Context) []string {
+	names := []string{runFileName(s.pre.cfg.Data)}
+	if name := c.String("ready-file"); name != "" {
+		names = append(names, name)
+	}
+	return names
+}
+
+func removeRunFiles(s *server, c *cli.Context) {
+	for _, name := range runFiles(s, c) {
+		_ = os.Remove(name) // whoever reads a stale one finds nobody there
+	}
+}
+
+func reason(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "asked to"
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logStart writes one line for each thing that is open, and each that is open
+// further than usual.
+func (s *server) logStart(took time.Duration) {
+	for what, ls := range map[string][]config.Listener{"sip": s.sip, "dns": s.dns} {
+		for _, l := range ls {
+			s.log.Info("listening", "for", what, "transport", l.Network, "address", l.Addr.String(), "world", !l.Addr.Addr().IsLoopback())
+		}
+	}
+	if s.admin != nil {
+		s.log.Info("listening", "for", "admin", "transport", "tcp", "address", s.adminAt.String(), "world", false)
+	}
+	for _, d := range s.pre.cfg.Domains {
+		if d.Register.Auth == config.AuthNone {
+			s.log.Warn("anybody may register any user of this domain", "domain", d.Name, "register", "auth none")
+		}
+	}
+	if s.pre.cfg.Location.Durability == config.DurabilityNone {
+		s.log.Warn("bindings are in memory only and end with this process", "durability", "none")
+	}
+	s.log.Info("ready", "version", versionText(), "node", s.pre.cfg.Node, "domains", len(s.pre.cfg.Domains),
+		"bindings", s.store.Stats().Bindings, "took", took.Round(time.Millisecond/10).String())
+}
+
+// serveConfig makes the configuration of file and options.
+func serveConfig(c *cli.Context) (cfg *config.Config, err error) {
+	domain, file := c.String("domain"), c.String("config")
+	switch {
+	case domain != "" && file != "":
+		return nil, usageError("give --domain for a start without a file or --config for one with it, not both")
+	case file != "":
+		cfg, err = config.Load(file)
+	case domain != "":
+		if cfg, err = config.ForDomain(domain, ""); err == nil {
+			host, _ := os.Hostname() // "" makes the default name
+			cfg.Node = config.NodeName(host)
+		} else {
+			return nil, usageError("--domain: %w", err)
+		}
+	default:
+		return nil, usageError("say which domain to serve, as in `sipway serve --domain example.test`, or which --config FILE")
+	}
+	if err != nil {
+		return nil, &exitError{exitConfig, err}
+	}
+	return cfg, override(c, cfg)
+}
+
+// override puts the options over the file.
+func override(c *cli.Context, cfg *config.Config) error {
+	if c.IsSet("data") {
+		if c.String("data") == "" {
+			return usageError("--data is empty; name a directory")
+		}
+		cfg.SetData(c.String("data"))
+	}
+	for flag, dst := range map[string]*[]config.Listener{"sip": &cfg.Listen.SIP, "dns": &cfg.Listen.DNS} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		*dst = nil
+		for _, text := range c.StringSlice(flag) {
+			ls, err := config.ParseListeners(text)
+			if err != nil {
+				return usageError("--%s: %w", flag, err)
+			}
+			*dst = append(*dst, ls...)
+		}
+	}
+	if c.IsSet("admin") {
+		at, err := config.ParseAdmin(c.String("admin"))
+		if err != nil {
+			return usageError("--admin: %w", err)
+		}
+		cfg.Listen.Admin = at
+	}
+	if c.IsSet("advertise") {
+		cfg.Advertise = nil
+		for _, text := range c.StringSlice("advertise") {
+			a, err := config.ParseAdvertise(text)
+			if err != nil {
+				return usageError("--advertise: %w", err)
+			}
+			cfg.Advertise = append(cfg.Advertise, a)
+		}
+	}
+	if err := cfg.CheckListeners(); err != nil {
+		return usageError("%w", err)
+	}
+	return nil
+}
+
+// makeFirstUser makes the users file of a domain that has none yet, with one
+// user in it, and returns that user's password, "" if nothing was made.
+func makeFirstUser(pre *prepared) (string, error) {
+	if pre.newUsers == nil {
+		return "", nil
+	}
+	d := pre.newUsers
+	f, err := auth.NewFile(d.Users, d.Name)
+	if err != nil {
+		return "", configError("%s: %w", printable(d.Users), err)
+	}
+	password := auth.GeneratePassword()
+	if err := f.Add(firstUser, password); err != nil {
+		return "", err
+	}
+	if err := f.Save(); err != nil {
+		return "", configError("%s cannot be written: %w", printable(d.Users), pathCause(err))
+	}
+	return password, nil
+}
