@@ -26,7 +26,9 @@ func seeds(tb testing.TB) [][]byte {
 		func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) },
 		func(m *dns.Msg) { m.Question = nil },
 		func(m *dns.Msg) { m.SetTsig("key.", dns.HmacSHA256, 300, 1) },
-		func(m *dns.Msg) { m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: 6, Class: 1}, Ns: ".", Mbox: "."}} },
+		func(m *dns.Msg) {
+			m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: 6, Class: 1}, Ns: ".", Mbox: "."}}
+		},
 	} {
 		qs = append(qs, query(tb, "voip.example", dns.TypeNAPTR, f))
 	}
