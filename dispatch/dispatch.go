@@ -101,10 +101,31 @@ func (d *Dispatcher) ServeSIP(r *transport.Request) {
 		s.count.dropped[why].Add(1)
 		return
 	}
+	bad := check(r)
+	if bad != nil && !r.Answerable() {
+		// RFC 3261 8.2.6: nothing to make a response of. What passed the check can always be answered.
+		s.count.dropped[droppedUnanswerable].Add(1)
+		return
+	}
 	s.tag = d.tags.appendTag(s, &r.Message)
+	if bad != nil {
+		d.refuse(r, s, bad)
+		return
+	}
 	if err := d.serve(r, s); err != nil {
 		d.refuse(r, s, err)
 	}
+}
+
+// check returns what is wrong with r as a message, whoever it is for.
+func check(r *transport.Request) error {
+	if r.Bad == nil {
+		return r.Validate()
+	}
+	if _, ok := errors.AsType[*sip.StatusError](r.Bad); ok {
+		return r.Bad
+	}
+	return errBadMessage
 }
 
 // done ends a request: it puts the scratch back, and turns a panic into a 500.
@@ -130,8 +151,6 @@ func (d *Dispatcher) drop(r *transport.Request) dropReason {
 		return droppedResponse // RFC 6026 8.2: it matches no transaction
 	case r.Method() == sip.MethodAck:
 		return droppedAck // RFC 3261 8.2.7: MUST ignore; 17.1.1.3: nothing answers an ACK
-	case !r.Answerable():
-		return droppedUnanswerable // RFC 3261 8.2.6: nothing to copy Via, To or Call-ID from
 	case d.isScanner(&r.Message):
 		return droppedScanner
 	}
@@ -141,12 +160,6 @@ func (d *Dispatcher) drop(r *transport.Request) dropReason {
 // serve is RFC 3261 8.2 in order, as far as it is common to all roles. Authentication, which comes first
 // there, is the registrar's: it is the only role that asks for it, and 10.3 gives it an order of its own.
 func (d *Dispatcher) serve(r *transport.Request, s *scratch) error {
-	if r.Bad != nil {
-		return badMessage(r.Bad)
-	}
-	if err := r.Validate(); err != nil {
-		return err
-	}
 	method := r.Method()
 	if method == sip.MethodCancel {
 		// RFC 3261 8.3: SHOULD return a 2xx. Its Require is ignored (8.2.2.3) and it is never challenged (22.1).
@@ -191,12 +204,4 @@ func (d *Dispatcher) give(r *transport.Request, s *scratch, role Role, n *atomic
 		n.Add(1)
 	}
 	return err
-}
-
-// badMessage makes the answer to a message that could not be read whole.
-func badMessage(err error) error {
-	if _, ok := errors.AsType[*sip.StatusError](err); ok {
-		return err
-	}
-	return errBadMessage
 }

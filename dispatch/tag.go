@@ -29,23 +29,20 @@ func newTagKey(secret []byte) (tagKey, error) {
 }
 
 // appendTag makes the To tag of all responses to m (RFC 3261 8.2.7: the same tag for the same request,
-// without memory). What makes a request the same is what makes a transaction and a dialog: Call-ID, From
-// tag, CSeq number, the top Via and the Request-URI. Not the method, so that a CANCEL gets the tag of what
-// it cancels (9.2). It is SHA-256 over key and fields, cut short, so it tells nothing about the key.
+// without memory). What makes a request the same is what makes a transaction and a dialog: Call-ID, From with
+// its tag, the number in CSeq, the top Via with its branch, and the Request-URI, as they are written. Not the
+// method, so that a CANCEL gets the tag of what it cancels (9.2). It is SHA-256 over key and fields, cut
+// short, so it tells nothing about the key.
 func (k *tagKey) appendTag(s *scratch, m *sip.Message) []byte {
 	t := append(s.text[:0], k[:]...)
 	t = appendField(t, m.CallID())
 	t = appendField(t, m.RequestURI())
-	if from, err := m.From(); err == nil {
-		t = appendField(t, from.Tag)
-	}
-	if seq, _, err := m.CSeq(); err == nil {
-		t = binary.BigEndian.AppendUint32(t, seq)
-	}
-	if via, err := m.TopVia(); err == nil {
-		t = appendField(t, via.Branch)
-		t = appendField(t, via.Host)
-		t = binary.BigEndian.AppendUint16(t, via.Port)
+	from, _ := m.Header(sip.HeaderFrom)
+	t = appendField(t, from)
+	seq, _, _ := m.CSeq() // 0 if malformed: then it is no part of what makes the 400
+	t = binary.BigEndian.AppendUint32(t, seq)
+	if via := m.Values(sip.HeaderVia); via.Next() {
+		t = appendField(t, via.Value())
 	}
 	s.text = t
 	sum := sha256.Sum256(t)
