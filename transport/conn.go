@@ -40,6 +40,7 @@ type conn struct {
 	// Writing.
 	mu       sync.Mutex
 	closed   bool
+	reasoned bool   // why it is closed, or will be, was counted
 	draining bool   // a writer goroutine runs; it alone writes
 	queue    []byte // what it takes next
 	queued   int    // bytes in queue and in its hands
@@ -243,18 +244,19 @@ func (c *conn) refuse(b []byte, headerEnd int, err error, now time.Time) *atomic
 	if !c.message(b, err, now) {
 		return &c.t.count.closedPanic
 	}
-	c.linger(now)
+	c.linger(now, &c.t.count.closedFraming)
 	return &c.t.count.closedFraming
 }
 
-// linger gives the peer time to read our last response. Closing with bytes unread makes the kernel send a
-// reset, which may overtake the response.
-func (c *conn) linger(now time.Time) {
+// linger gives the peer time to read our last response, before the connection is closed for the reason that why
+// counts. Closing with bytes unread makes the kernel send a reset, which may overtake the response.
+func (c *conn) linger(now time.Time, why *atomic.Uint64) {
 	c.r, c.w = 0, 0
 	if c.nc.SetReadDeadline(now.Add(c.t.o.LingerTimeout)) != nil {
 		return
 	}
 	c.mu.Lock()
+	c.giveReason(why)
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && !c.draining {
 		_ = half.CloseWrite()
 	}

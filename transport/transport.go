@@ -47,7 +47,8 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Handler is given every request that can be answered. ServeSIP runs in the goroutine of the UDP socket or of
+// Handler is given every request that Parse and framing accept, and with [Request.Bad] set those they do not but
+// that can be answered. sip.Message.Validate is the handler's to call. ServeSIP runs in the goroutine of the UDP socket or of
 // the connection: while it runs, the other requests of that socket or connection wait, so what has to wait
 // longer than a lookup in memory is detached ([Request.Detach]). It is called from many goroutines at once. A
 // panic in it is recovered, counted and logged; on TCP it closes the connection.

@@ -103,6 +103,14 @@ func (c *conn) closeLocked(why *atomic.Uint64) {
 	c.t.release(len(c.queue))
 	c.queued -= len(c.queue)
 	c.queue = nil
-	why.Add(1)
+	c.giveReason(why)
 	_ = c.nc.Close()
+}
+
+// giveReason counts the first reason for closing. c.mu is held.
+func (c *conn) giveReason(why *atomic.Uint64) {
+	if !c.reasoned {
+		c.reasoned = true
+		why.Add(1)
+	}
 }
