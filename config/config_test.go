@@ -162,7 +162,7 @@ func TestForDomainRefuses(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"))
-	if all := (Errors)(nil); !errors.As(err, &all) || !strings.Contains(err.Error(), "there is no such file; ") {
+	if all := Errors(nil); !errors.As(err, &all) || !strings.Contains(err.Error(), "there is no such file; ") {
 		t.Errorf("missing file: %v", err)
 	}
 	_, err = Load(t.TempDir())
@@ -236,7 +236,7 @@ func FuzzConfig(f *testing.F) {
 			}
 			return
 		}
-		all := (Errors)(nil)
+		all := Errors(nil)
 		if !errors.As(err, &all) || len(all) == 0 {
 			t.Fatalf("error %v of type %T", err, err)
 		}

@@ -20,7 +20,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, Errors{fileError(path, err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, Errors{fileError(path, err)}
@@ -141,8 +141,10 @@ func (r *reader) listen(l *Listen, v value) {
 func adminAddress(s string) (netip.AddrPort, *problem) {
 	ap, bad := addrPort(s)
 	if bad == nil && !ap.Addr().IsLoopback() {
-		return ap, &problem{quote(s) + " is not a loopback address, and the admin API has no passwords yet",
-			"use 127.0.0.1:8300 and reach it through ssh or a proxy that asks who it is, or off"}
+		return ap, &problem{
+			quote(s) + " is not a loopback address, and the admin API has no passwords yet",
+			"use 127.0.0.1:8300 and reach it through ssh or a proxy that asks who it is, or off",
+		}
 	}
 	return ap, bad
 }

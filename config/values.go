@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +35,10 @@ func domainName(s string) (string, *problem) {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isLabel(label) {
-			return "", &problem{quote(s) + " is no domain name: " + quote(label) + " is no label",
-				"a label is 1 to 63 letters, digits and hyphens, with no hyphen at its ends"}
+			return "", &problem{
+				quote(s) + " is no domain name: " + quote(label) + " is no label",
+				"a label is 1 to 63 letters, digits and hyphens, with no hyphen at its ends",
+			}
 		}
 	}
 	return name, nil
@@ -47,7 +50,7 @@ func isLabel(s string) bool {
 	}
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 			return false
 		}
 	}
@@ -271,10 +274,8 @@ func oneOf[T ~string](known []T, later ...string) func(string) (T, *problem) {
 				return k, nil
 			}
 		}
-		for _, l := range later {
-			if s == l {
-				return "", &problem{quote(s) + " is not yet in this version", "use " + choices(words)}
-			}
+		if slices.Contains(later, s) {
+			return "", &problem{quote(s) + " is not yet in this version", "use " + choices(words)}
 		}
 		todo := "use " + choices(words)
 		if near := nearest(s, words); near != "" && len(words) > 1 {

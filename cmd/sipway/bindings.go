@@ -111,7 +111,7 @@ func askServer(at, domain string) lister {
 		if err != nil {
 			return page, &exitError{exitNetwork, fmt.Errorf("the admin API at %s does not answer: %w; is the server running?", at, err)}
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }()
 		body := json.NewDecoder(io.LimitReader(resp.Body, longestPage))
 		if resp.StatusCode != http.StatusOK {
 			return page, &exitError{exitNetwork, fmt.Errorf("http://%s/v1/bindings answers %s; is that sipway's admin API?", at, printable(resp.Status))}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ type server struct {
 	sip, dns []config.Listener // as bound
 	adminAt  netip.AddrPort
 	ready    atomic.Pointer[string] // why not; nil: ready
+	panicked atomic.Int64           // when that was last logged, Unix nanoseconds
 }
 
 // build wires the parts of a node, bottom floor first. It is the one place that
@@ -78,6 +80,8 @@ func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error
 			Names:     s.hostNames(),
 			Addresses: hostAddresses(pre.addresses),
 			Secret:    derive(secret, "to tag"),
+			Supported: supported(),
+			OnPanic:   s.rolePanicked,
 		})
 		if err != nil {
 			return nil, errors.Join(err, s.store.Close())
@@ -107,7 +111,8 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 		MinExpires:     d.Register.MinExpires,
 		MaxExpires:     d.Register.MaxExpires,
 		DefaultExpires: d.Register.DefaultExpires,
-		MaxContacts:    d.Register.MaxContacts,
+		Supported:      supported(),
+		MaxBindings:    d.Register.MaxContacts,
 	}
 	forward := redirect.Options{Domain: d.Name, Locations: s.store}
 	if d.Register.Auth == config.AuthDigest {
@@ -127,6 +132,18 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 		return dispatch.Domain{}, configError("domain %s: %w", d.Name, err)
 	}
 	return dispatch.Domain{Name: d.Name, Registrar: r, Redirect: redirect.New(forward)}, nil
+}
+
+// supported are the option tags that both dispatcher and registrar obey (RFC 3327).
+func supported() []string { return []string{"path"} }
+
+// rolePanicked logs a panic that cost one request a 500, once a second at most:
+// peers may have found out how to make one.
+func (s *server) rolePanicked(value any) {
+	now, last := time.Now().UnixNano(), s.panicked.Load()
+	if now-last >= int64(time.Second) && s.panicked.CompareAndSwap(last, now) {
+		s.log.Error("a request made its role panic; please report it", "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+	}
 }
 
 func durability(d config.Durability) location.Durability {

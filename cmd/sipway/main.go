@@ -84,12 +84,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	code := exitNo
-	var coder cli.ExitCoder
-	if errors.As(err, &coder) {
+	if coder, ok := errors.AsType[cli.ExitCoder](err); ok {
 		code = coder.ExitCode()
 	}
 	if text := err.Error(); text != "" {
-		if all := (config.Errors)(nil); !errors.As(err, &all) { // they begin with file:line:col
+		if all := config.Errors(nil); !errors.As(err, &all) { // they begin with file:line:col
 			text = "sipway: " + text
 		}
 		fmt.Fprintln(stderr, printableLines(text))

@@ -145,7 +145,7 @@ func TestFirstStart(t *testing.T) {
 	}
 	again := start(t, loopbackArgs(data, "--domain", "example.test")...)
 	golden(t, "second_start.txt", stable(again, data))
-	for _, line := range strings.Split(strings.TrimSpace(again.stderr.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(again.stderr.String()), "\n") {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("no JSON in the log: %s", line)
 		}

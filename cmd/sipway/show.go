@@ -106,7 +106,8 @@ func (s *server) status() map[string]any {
 		"location": shown,
 	}
 	if s.transport != nil {
-		all["sip"] = s.transport.Stats()
+		all["transport"] = s.transport.Stats()
+		all["dispatch"] = s.dispatch.Stats()
 	}
 	if s.names != nil {
 		all["dns"] = s.names.Stats()

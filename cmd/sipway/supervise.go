@@ -44,7 +44,7 @@ func (s *supervisor) start(name string, serve func(context.Context) error) {
 	s.parts = append(s.parts, p)
 	go func() {
 		defer close(p.done)
-		p.err = s.guard(name, ctx, serve)
+		p.err = s.guard(ctx, name, serve)
 		if p.err == nil && ctx.Err() == nil {
 			p.err = errEndedEarly
 		}
@@ -57,7 +57,7 @@ func (s *supervisor) start(name string, serve func(context.Context) error) {
 	}()
 }
 
-func (s *supervisor) guard(name string, ctx context.Context, serve func(context.Context) error) (err error) {
+func (s *supervisor) guard(ctx context.Context, name string, serve func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic", "part", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

@@ -14,25 +14,50 @@ func TestValidateReads(t *testing.T) {
 		files        map[string]string
 		want         []string // lines, DIR/ stands for the directory; none: it is good
 	}{
-		{"missing users", "domains:\n  a.test:\n    users: none.yaml\n", nil,
-			[]string{"DIR/c.yaml:3:12: users file DIR/none.yaml does not exist; make it with `sipway user add NAME@a.test --config DIR/c.yaml`"}},
-		{"users of another domain", "domains: {a.test: {users: u.yaml}}\n", map[string]string{"u.yaml": "realm: b.test\nusers: {}\n"},
-			[]string{"DIR/c.yaml:1:27: users file DIR/u.yaml is for b.test"}},
-		{"bad users", "domains: {a.test: {users: u.yaml}}\n", map[string]string{"u.yaml": "realm: a.test\nusers: {alice: {md5: zz}}\n"},
-			[]string{"DIR/c.yaml:1:27: DIR/u.yaml:2:"}},
+		{
+			"missing users", "domains:\n  a.test:\n    users: none.yaml\n", nil,
+			[]string{"DIR/c.yaml:3:12: users file DIR/none.yaml does not exist; make it with `sipway user add NAME@a.test --config DIR/c.yaml`"},
+		},
+		{
+			"users of another domain", "domains: {a.test: {users: u.yaml}}\n",
+			map[string]string{"u.yaml": "realm: b.test\nusers: {}\n"},
+			[]string{"DIR/c.yaml:1:27: users file DIR/u.yaml is for b.test"},
+		},
+		{
+			"bad users", "domains: {a.test: {users: u.yaml}}\n",
+			map[string]string{"u.yaml": "realm: a.test\nusers: {alice: {md5: zz}}\n"},
+			[]string{"DIR/c.yaml:1:27: DIR/u.yaml:2:"},
+		},
 		{"missing zone", "zones:\n  z.test: {file: none.zone}\n", nil, []string{"DIR/c.yaml:2:18: "}},
-		{"bad zone", "zones:\n  z.test: {file: z.zone}\n", map[string]string{"z.zone": soa + "www 60 IN A 300.1.1.1\n"},
-			[]string{"DIR/c.yaml:2:18: DIR/z.zone:4"}},
-		{"zone without SOA", "zones:\n  z.test: {file: z.zone}\n", map[string]string{"z.zone": "www 60 IN A 192.0.2.1\n"},
-			[]string{"DIR/c.yaml:2:18: DIR/z.zone: "}},
-		{"bad extra", "domains:\n  a.test:\n    register: {auth: none}\n    dns: {extra: e.zone}\n", map[string]string{"e.zone": "www 60 IN A x\n"},
-			[]string{"DIR/c.yaml:4:18: DIR/e.zone:1"}},
-		{"extra that clashes", "domains:\n  a.test:\n    register: {auth: none}\n    dns: {extra: e.zone}\n", map[string]string{"e.zone": "@ 60 IN CNAME b.test.\n"},
-			[]string{"DIR/c.yaml:4:18: the records of a.test make no zone: "}},
-		{"all at once", "domains: {a.test: {users: none.yaml}}\nzones: {z.test: {file: none.zone}}\n", nil,
-			[]string{"DIR/c.yaml:1:27: ", "DIR/c.yaml:2:24: "}},
-		{"good", "domains: {a.test: {users: u.yaml, dns: {extra: e.zone}}}\nzones: {z.test: {file: z.zone}}\n",
-			map[string]string{"u.yaml": "realm: a.test\nusers: {}\n", "e.zone": "www 60 IN A 192.0.2.1\n", "z.zone": soa}, nil},
+		{
+			"bad zone", "zones:\n  z.test: {file: z.zone}\n",
+			map[string]string{"z.zone": soa + "www 60 IN A 300.1.1.1\n"},
+			[]string{"DIR/c.yaml:2:18: DIR/z.zone:4"},
+		},
+		{
+			"zone without SOA", "zones:\n  z.test: {file: z.zone}\n",
+			map[string]string{"z.zone": "www 60 IN A 192.0.2.1\n"},
+			[]string{"DIR/c.yaml:2:18: DIR/z.zone: "},
+		},
+		{
+			"bad extra", "domains:\n  a.test:\n    register: {auth: none}\n    dns: {extra: e.zone}\n",
+			map[string]string{"e.zone": "www 60 IN A x\n"},
+			[]string{"DIR/c.yaml:4:18: DIR/e.zone:1"},
+		},
+		{
+			"extra that clashes", "domains:\n  a.test:\n    register: {auth: none}\n    dns: {extra: e.zone}\n",
+			map[string]string{"e.zone": "@ 60 IN CNAME b.test.\n"},
+			[]string{"DIR/c.yaml:4:18: the records of a.test make no zone: "},
+		},
+		{
+			"all at once", "domains: {a.test: {users: none.yaml}}\nzones: {z.test: {file: none.zone}}\n", nil,
+			[]string{"DIR/c.yaml:1:27: ", "DIR/c.yaml:2:24: "},
+		},
+		{
+			"good", "domains: {a.test: {users: u.yaml, dns: {extra: e.zone}}}\nzones: {z.test: {file: z.zone}}\n",
+			map[string]string{"u.yaml": "realm: a.test\nusers: {}\n", "e.zone": "www 60 IN A 192.0.2.1\n", "z.zone": soa},
+			nil,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
