@@ -256,7 +256,6 @@ func TestAcceptErrorsBackOff(t *testing.T) {
 		if _, err := readMessage(bufio.NewReader(them)); err != nil {
 			t.Error(err)
 		}
-		l.fail = 1 << 30
 		if s := stop(); s.AcceptErrors != failures {
 			t.Errorf("%d accept errors", s.AcceptErrors)
 		}
