@@ -23,14 +23,11 @@ const (
 	// the reserved set of RFC 2396, as RFC 3261 19.1.4 means it
 	reservedLo = 1<<';' | 1<<'/' | 1<<'?' | 1<<':' | 1<<'&' | 1<<'=' | 1<<'+' | 1<<'$' | 1<<','
 	reservedHi = 1 << ('@' - 64)
+	lwsLo      = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n'
 )
 
-func inSet(c byte, lo, hi uint64) bool {
-	if c < 64 {
-		return lo>>c&1 != 0
-	}
-	return c < 128 && hi>>(c-64)&1 != 0
-}
+// inSet has no branch: Go's shifts yield 0 past the width, so for each c one of the two does.
+func inSet(c byte, lo, hi uint64) bool { return (lo>>c|hi>>(c-64))&1 != 0 }
 
 func isToken(c byte) bool    { return inSet(c, tokenLo, tokenHi) }
 func isHost(c byte) bool     { return inSet(c, hostLo, hostHi) }
@@ -39,7 +36,7 @@ func isDigit(c byte) bool    { return c-'0' <= 9 }
 func isReserved(c byte) bool { return inSet(c, reservedLo, reservedHi) }
 
 // isLWS holds CR and LF too: in an indexed line they stand in folds only (RFC 3261 7.3.1).
-func isLWS(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+func isLWS(c byte) bool { return uint64(lwsLo)>>c&1 != 0 }
 
 // isTokens reports whether b is a token, which is not empty.
 func isTokens(b []byte) bool {
@@ -65,6 +62,19 @@ func foldEqual(b []byte, lowered string) bool {
 	}
 	for i := range b {
 		if lower(b[i]) != lowered[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// foldEqualString compares without regard to ASCII case.
+func foldEqualString(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i := range b {
+		if lower(b[i]) != lower(s[i]) {
 			return false
 		}
 	}
@@ -103,6 +113,26 @@ func nextControl(b []byte, i int) int {
 		}
 	}
 	return len(b)
+}
+
+// isVisible reports whether b holds no control, no space and none of the brackets that would end a URI inside <>.
+func isVisible(b []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		below := (x - ones*0x21) &^ x
+		del, open, shut := x^ones*0x7f, x^ones*'<', x^ones*'>'
+		if (below|(del-ones)&^del|(open-ones)&^open|(shut-ones)&^shut)&highs != 0 {
+			return false
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c <= ' ' || c == 0x7f || c == '<' || c == '>' {
+			return false
+		}
+	}
+	return true
 }
 
 // trimLWS cuts white space and folds from both ends.

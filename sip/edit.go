@@ -231,18 +231,6 @@ func sameName(b []byte, n HeaderName, label string) bool {
 	return foldEqualString(b, label)
 }
 
-func foldEqualString(b []byte, s string) bool {
-	if len(b) != len(s) {
-		return false
-	}
-	for i := range b {
-		if lower(b[i]) != lower(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 func (m *Message) valueAt(name HeaderName, i int) (ValueIter, bool) {
 	it := m.Values(name)
 	for it.Next() {

@@ -166,134 +166,134 @@ func ParseHeaderName(b []byte) HeaderName {
 	case 1:
 		return compactName(b[0] | 0x20)
 	case 2:
-		return nameIf(b, "to", HeaderTo)
+		return nameIf(b, "To", HeaderTo)
 	case 3:
-		return nameIf(b, "via", HeaderVia)
+		return nameIf(b, "Via", HeaderVia)
 	case 4:
 		switch b[0] | 0x20 {
 		case 'c':
-			return nameIf(b, "cseq", HeaderCSeq)
+			return nameIf(b, "CSeq", HeaderCSeq)
 		case 'd':
-			return nameIf(b, "date", HeaderDate)
+			return nameIf(b, "Date", HeaderDate)
 		case 'f':
-			return nameIf(b, "from", HeaderFrom)
+			return nameIf(b, "From", HeaderFrom)
 		case 'p':
-			return nameIf(b, "path", HeaderPath)
+			return nameIf(b, "Path", HeaderPath)
 		}
 	case 5:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "allow", HeaderAllow)
+			return nameIf(b, "Allow", HeaderAllow)
 		case 'e':
-			return nameIf(b, "event", HeaderEvent)
+			return nameIf(b, "Event", HeaderEvent)
 		case 'r':
-			return nameIf(b, "route", HeaderRoute)
+			return nameIf(b, "Route", HeaderRoute)
 		}
 	case 6:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "accept", HeaderAccept)
+			return nameIf(b, "Accept", HeaderAccept)
 		case 'r':
-			return nameIf(b, "reason", HeaderReason)
+			return nameIf(b, "Reason", HeaderReason)
 		case 's':
-			return nameIf(b, "server", HeaderServer)
+			return nameIf(b, "Server", HeaderServer)
 		}
 	case 7:
 		switch b[2] | 0x20 {
 		case 'b':
-			return nameIf(b, "subject", HeaderSubject)
+			return nameIf(b, "Subject", HeaderSubject)
 		case 'l':
-			return nameIf(b, "call-id", HeaderCallID)
+			return nameIf(b, "Call-ID", HeaderCallID)
 		case 'n':
-			return nameIf(b, "contact", HeaderContact)
+			return nameIf(b, "Contact", HeaderContact)
 		case 'p':
-			return nameIf(b, "expires", HeaderExpires)
+			return nameIf(b, "Expires", HeaderExpires)
 		case 'q':
-			return nameIf(b, "require", HeaderRequire)
+			return nameIf(b, "Require", HeaderRequire)
 		case 'r':
-			return nameIf(b, "warning", HeaderWarning)
+			return nameIf(b, "Warning", HeaderWarning)
 		}
 	case 8:
-		return nameIf(b, "refer-to", HeaderReferTo)
+		return nameIf(b, "Refer-To", HeaderReferTo)
 	case 9:
 		switch b[0] | 0x20 {
 		case 'c':
-			return nameIf(b, "call-info", HeaderCallInfo)
+			return nameIf(b, "Call-Info", HeaderCallInfo)
 		case 's':
-			return nameIf(b, "supported", HeaderSupported)
+			return nameIf(b, "Supported", HeaderSupported)
 		case 't':
-			return nameIf(b, "timestamp", HeaderTimestamp)
+			return nameIf(b, "Timestamp", HeaderTimestamp)
 		}
 	case 10:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "alert-info", HeaderAlertInfo)
+			return nameIf(b, "Alert-Info", HeaderAlertInfo)
 		case 'e':
-			return nameIf(b, "error-info", HeaderErrorInfo)
+			return nameIf(b, "Error-Info", HeaderErrorInfo)
 		case 'u':
-			return nameIf(b, "user-agent", HeaderUserAgent)
+			return nameIf(b, "User-Agent", HeaderUserAgent)
 		}
 	case 11:
 		switch b[2] | 0x20 {
 		case '-':
-			return nameIf(b, "in-reply-to", HeaderInReplyTo)
+			return nameIf(b, "In-Reply-To", HeaderInReplyTo)
 		case 'f':
-			return nameIf(b, "referred-by", HeaderReferredBy)
+			return nameIf(b, "Referred-By", HeaderReferredBy)
 		case 'n':
-			return nameIf(b, "min-expires", HeaderMinExpires)
+			return nameIf(b, "Min-Expires", HeaderMinExpires)
 		case 's':
-			return nameIf(b, "unsupported", HeaderUnsupported)
+			return nameIf(b, "Unsupported", HeaderUnsupported)
 		case 't':
-			return nameIf(b, "retry-after", HeaderRetryAfter)
+			return nameIf(b, "Retry-After", HeaderRetryAfter)
 		}
 	case 12:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "allow-events", HeaderAllowEvents)
+			return nameIf(b, "Allow-Events", HeaderAllowEvents)
 		case 'c':
-			return nameIf(b, "content-type", HeaderContentType)
+			return nameIf(b, "Content-Type", HeaderContentType)
 		case 'm':
-			return nameIf(b, "max-forwards", HeaderMaxForwards)
+			return nameIf(b, "Max-Forwards", HeaderMaxForwards)
 		case 'r':
-			return nameIf(b, "record-route", HeaderRecordRoute)
+			return nameIf(b, "Record-Route", HeaderRecordRoute)
 		}
 	case 13:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "authorization", HeaderAuthorization)
+			return nameIf(b, "Authorization", HeaderAuthorization)
 		case 'p':
-			return nameIf(b, "proxy-require", HeaderProxyRequire)
+			return nameIf(b, "Proxy-Require", HeaderProxyRequire)
 		case 's':
-			return nameIf(b, "service-route", HeaderServiceRoute)
+			return nameIf(b, "Service-Route", HeaderServiceRoute)
 		}
 	case 14:
-		return nameIf(b, "content-length", HeaderContentLength)
+		return nameIf(b, "Content-Length", HeaderContentLength)
 	case 15:
 		switch b[7] | 0x20 {
 		case '-':
-			return nameIf(b, "session-expires", HeaderSessionExpires)
+			return nameIf(b, "Session-Expires", HeaderSessionExpires)
 		case 'e':
-			return nameIf(b, "accept-encoding", HeaderAcceptEncoding)
+			return nameIf(b, "Accept-Encoding", HeaderAcceptEncoding)
 		case 'l':
-			return nameIf(b, "accept-language", HeaderAcceptLanguage)
+			return nameIf(b, "Accept-Language", HeaderAcceptLanguage)
 		}
 	case 16:
 		switch b[0] | 0x20 {
 		case 'c':
-			return nameIf(b, "content-encoding", HeaderContentEncoding)
+			return nameIf(b, "Content-Encoding", HeaderContentEncoding)
 		case 'w':
-			return nameIf(b, "www-authenticate", HeaderWWWAuthenticate)
+			return nameIf(b, "WWW-Authenticate", HeaderWWWAuthenticate)
 		}
 	case 18:
-		return nameIf(b, "proxy-authenticate", HeaderProxyAuthenticate)
+		return nameIf(b, "Proxy-Authenticate", HeaderProxyAuthenticate)
 	case 19:
 		switch b[0] | 0x20 {
 		case 'a':
-			return nameIf(b, "authentication-info", HeaderAuthenticationInfo)
+			return nameIf(b, "Authentication-Info", HeaderAuthenticationInfo)
 		case 'c':
-			return nameIf(b, "content-disposition", HeaderContentDisposition)
+			return nameIf(b, "Content-Disposition", HeaderContentDisposition)
 		case 'p':
-			return nameIf(b, "proxy-authorization", HeaderProxyAuthorization)
+			return nameIf(b, "Proxy-Authorization", HeaderProxyAuthorization)
 		}
 	}
 	return HeaderOther
@@ -337,18 +337,13 @@ func compactName(c byte) HeaderName {
 	}
 }
 
-// nameIf returns n if b is lower in any case. Both have the same length. Setting bit 5 is a fair way to fold
-// here: a header name that came this far holds no control, and no other byte becomes a letter or a hyphen.
-func nameIf(b []byte, lower string, n HeaderName) HeaderName {
-	if len(b) != len(lower) {
-		return HeaderOther
+// nameIf returns n if b is name in any case. Nearly always it is written as RFC 3261 does, which one comparison
+// of words tells.
+func nameIf(b []byte, name string, n HeaderName) HeaderName {
+	if string(b) == name || foldEqualString(b, name) {
+		return n
 	}
-	for i := range b {
-		if b[i]|0x20 != lower[i] {
-			return HeaderOther
-		}
-	}
-	return n
+	return HeaderOther
 }
 
 // isList reports whether the values of n may stand on one line with commas between them (RFC 3261 7.3.1). All

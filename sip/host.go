@@ -19,42 +19,38 @@ func hostAt(b []byte, i int) (host []byte, next int) {
 		}
 		return host, i + n + 1
 	}
-	start := i
-	for i < len(b) && isHost(b[i]) {
-		i++
-	}
-	if host = b[start:i]; !validName(host) {
-		return nil, start
-	}
-	return host, i
+	return nameAt(b, i)
 }
 
-// validName reports whether b can be a hostname or an IPv4 address. Empty labels are refused, a last label of digits
-// makes it an address, and an address has four numbers.
-func validName(b []byte) bool {
-	if len(b) == 0 || len(b) > 255 {
-		return false
-	}
-	label, digits := 0, true
-	for i, c := range b {
-		if c == '.' {
-			if label == 0 {
-				return false
-			}
-			if i == len(b)-1 { // RFC 3261 25.1 allows the dot of the root
-				break
-			}
-			label, digits = 0, true
+// nameAt reads a hostname or an IPv4 address. Empty labels are refused, a last label of digits makes it an address,
+// and an address has four numbers.
+func nameAt(b []byte, start int) (host []byte, next int) {
+	i, label, digits := start, start, true
+	for ; i < len(b) && isHost(b[i]); i++ {
+		c := b[i]
+		if c != '.' {
+			digits = digits && isDigit(c)
 			continue
 		}
-		label++
-		digits = digits && isDigit(c)
+		if label == i {
+			return nil, start
+		}
+		if i+1 == len(b) || !isHost(b[i+1]) { // RFC 3261 25.1 allows the dot of the root
+			label = start
+			i++
+			break
+		}
+		label, digits = i+1, true
+	}
+	if host = b[start:i]; label == i || len(host) > 255 {
+		return nil, start
 	}
 	if digits {
-		_, ok := parseIPv4(b)
-		return ok
+		if _, ok := parseIPv4(host); !ok {
+			return nil, start
+		}
 	}
-	return true
+	return host, i
 }
 
 // parseIPv4 reads four numbers and the dots between them. Leading zeros are refused: they mean different numbers to different readers.

@@ -100,5 +100,5 @@ func (a *NameAddr) params() bool {
 			}
 		}
 	}
-	return !it.bad
+	return !it.bad && seen.unique(a.Params)
 }

@@ -113,35 +113,51 @@ func paramValueEnd(b []byte, i int) int {
 	if i < len(b) && b[i] == '"' {
 		return quotedEnd(b, i)
 	}
-	for i < len(b) {
-		switch c := b[i]; {
-		case isLWS(c), c == ';', c == ',', c == '<', c == '>', c == '"':
-			return i
-		}
+	const stop uint64 = lwsLo | 1<<';' | 1<<',' | 1<<'<' | 1<<'>' | 1<<'"'
+	for i < len(b) && stop>>b[i]&1 == 0 {
 		i++
 	}
 	return i
 }
 
 // nameSet finds parameters that stand twice, which RFC 3261 7.3.1 and 19.1.1 forbid: two readers would take
-// different ones. It holds at most MaxParams names.
+// different ones. It holds the few that a header has; unique does the rest.
 type nameSet struct {
 	n     int
-	names [MaxParams]struct{ off, end uint16 }
+	names [6]struct{ off, end uint16 }
 }
 
-// add returns false if the parameter's name is in the set or the set is full.
+// add returns false if the parameter's name is in the set.
 func (s *nameSet) add(it *ParamIter) bool {
-	b, off, end := it.b, it.name, it.nameEnd
-	if s.n == len(s.names) || end > MaxMessage-1 {
-		return false
-	}
-	for i := range s.n {
-		if foldEqualBytes(b[s.names[i].off:s.names[i].end], b[off:end]) {
+	b := it.b
+	for i := range min(s.n, len(s.names)) {
+		if foldEqualBytes(b[s.names[i].off:s.names[i].end], b[it.name:it.nameEnd]) {
 			return false
 		}
 	}
-	s.names[s.n].off, s.names[s.n].end = uint16(off), uint16(end)
+	if s.n < len(s.names) {
+		s.names[s.n].off, s.names[s.n].end = uint16(it.name), uint16(it.nameEnd)
+	}
 	s.n++
+	return true
+}
+
+// unique is asked at the end: it reports whether all names were, those too that the set had no room for.
+func (s *nameSet) unique(p Params) bool {
+	return s.n <= len(s.names) || s.n <= MaxParams && uniqueNames(p)
+}
+
+// uniqueNames compares each name with each. It is of a bounded number, and of a header section's offsets.
+func uniqueNames(p Params) bool {
+	var names [MaxParams][]byte
+	it := p.Iter()
+	for n := 0; it.Next(); n++ {
+		for _, other := range names[:n] {
+			if foldEqualBytes(other, it.Name()) {
+				return false
+			}
+		}
+		names[n] = it.Name()
+	}
 	return true
 }

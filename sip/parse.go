@@ -164,8 +164,10 @@ func (m *Message) statusLine(b []byte) bool {
 // a bound was met.
 func (m *Message) headers(b []byte, i int) int {
 	for i < len(b) {
-		s := scanLine(b, i)
-		if s.end < 0 {
+		var s lineScan
+		if end := nextControl(b, i); end+1 < len(b) && b[end] == '\r' && b[end+1] == '\n' {
+			s.end = end // nearly every line
+		} else if s = scanLine(b, i); s.end < 0 {
 			return -1
 		}
 		if s.end == i {

@@ -57,16 +57,6 @@ func ParseURI(b []byte) (URI, error) {
 	return u, nil
 }
 
-// isVisible refuses controls, space, and the brackets that would end a URI inside <>.
-func isVisible(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c == 0x7f || c == '<' || c == '>' {
-			return false
-		}
-	}
-	return true
-}
-
 // isScheme: RFC 3261 25.1, ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ).
 func isScheme(b []byte) bool {
 	for _, c := range b {

@@ -82,6 +82,9 @@ func (it *ValueIter) Err() error { return it.err }
 // valueEnd returns the index of the comma that ends the value at i, len(b) if none does, or -1 for a quoted
 // string or <> that does not close.
 func valueEnd(b []byte, i int) int {
+	if rest := b[i:]; bytes.IndexByte(rest, ',') < 0 && bytes.IndexByte(rest, '"') < 0 && bytes.IndexByte(rest, '<') < 0 {
+		return len(b)
+	}
 	for i < len(b) {
 		switch b[i] {
 		case ',':

@@ -116,7 +116,7 @@ func (v *Via) params() bool {
 			ok = false
 		}
 	}
-	return ok && !it.bad
+	return ok && !it.bad && seen.unique(v.Params)
 }
 
 func (v *Via) param(name, value []byte) bool {
