@@ -13,10 +13,12 @@ type lookup struct {
 	d      *Destination
 	policy Policy
 	again  func() Draw
+	began  time.Time
 
 	facts    []fact       // in the order asked
 	arrivals chan arrival // made when first something is asked upstream
 	asked    int          // questions that took part of the budget
+	end      *time.Timer  // the limit for all of it; runs from the first wait
 	late     *time.Timer  // patience with the second family of a name
 }
 
@@ -31,16 +33,19 @@ type fact struct {
 
 // run calls Select again after every answer, until nothing is open.
 func (l *lookup) run(ctx context.Context) *Result {
-	ctx, cancel := context.WithTimeout(ctx, l.r.o.Limit)
-	defer cancel()
+	known := l.known // once: each use as a value allocates
 	for {
-		sel := Select(l.d, &l.policy, l.known, l.again(), nil)
+		sel := Select(l.d, &l.policy, known, l.again(), nil)
 		if len(sel.Need) == 0 {
 			return l.result(sel)
 		}
 		// What our own zones and the cache know is there at once and may open new questions.
 		if l.ask(sel.Need, sel.Ahead) {
 			continue
+		}
+		if l.end == nil {
+			l.end = time.NewTimer(l.r.o.Limit)
+			defer l.end.Stop()
 		}
 		l.wait(ctx, sel.Need)
 	}
@@ -85,9 +90,8 @@ func (l *lookup) ask(need, ahead []Question) bool {
 // begin starts on a question: special names, our own zones, the cache, then the network. It reports whether
 // the answer is there.
 func (l *lookup) begin(q Question) bool {
-	began := l.r.o.Now()
-	if a, source, ok := l.r.local(q, began); ok {
-		l.facts = append(l.facts, fact{q, a, true, source, l.r.o.Now().Sub(began)})
+	if a, source, ok := l.r.local(q, l.began); ok {
+		l.facts = append(l.facts, fact{q: q, answer: a, known: true, source: source})
 		return true
 	}
 	if l.asked >= l.r.o.Budget {
@@ -128,8 +132,11 @@ func (l *lookup) wait(ctx context.Context, need []Question) {
 	case <-late:
 		l.late = nil
 		l.abandon(impatient, "not waited for: the other address family has answered")
+	case <-l.end.C:
+		l.end.Reset(0) // it stays over
+		l.abandon(need, "no answer in "+l.r.o.Limit.String()+", the time for one lookup")
 	case <-ctx.Done():
-		l.abandon(need, "no answer in the time for one lookup")
+		l.abandon(need, "not waited for: "+context.Cause(ctx).Error())
 	}
 }
 

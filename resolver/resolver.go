@@ -141,10 +141,15 @@ func (r *Resolver) Close() { r.flights.close() }
 
 // seeded makes the draws of one lookup: whenever Select runs again, it sees the same numbers again.
 func (r *Resolver) seeded() func() Draw {
-	seed := r.o.Rand()
+	var (
+		seed = r.o.Rand()
+		pcg  rand.PCG
+		g    = rand.New(&pcg)
+		draw = func(sum uint32) uint32 { return uint32(g.Uint64N(uint64(sum) + 1)) }
+	)
 	return func() Draw {
-		g := rand.New(rand.NewPCG(seed, 0x3263_2782))
-		return func(sum uint32) uint32 { return uint32(g.Uint64N(uint64(sum) + 1)) }
+		pcg.Seed(seed, 0x3263_2782)
+		return draw
 	}
 }
 
@@ -170,7 +175,7 @@ func (r *Resolver) Lookup(ctx context.Context, query Query) (*Result, error) {
 		}
 		return res, res.Err
 	}
-	l := lookup{r: r, d: &d, policy: r.policy, again: r.draws()}
+	l := lookup{r: r, d: &d, policy: r.policy, again: r.draws(), began: r.o.Now()}
 	l.policy.Size = query.Size
 	res := l.run(ctx)
 	if res.Err != nil {

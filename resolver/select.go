@@ -151,7 +151,9 @@ func (s *selector) literal() {
 
 // hostOnly goes to the addresses of TARGET itself.
 func (s *selector) hostOnly(why string) {
-	s.notef(Question{}, "%s", why)
+	if s.note != nil {
+		s.note(Question{}, why)
+	}
 	s.addresses(s.d.Host+".", Target{Transport: s.byDefault(), Port: s.d.Port, TTL: maxTTL})
 }
 
@@ -200,7 +202,8 @@ func (s *selector) applyRules(q Question, rules []rule, ttl uint32) {
 			matched = s.applyRule(q, r, ttl) || matched
 		}
 		if matched || len(s.out.Need) > 0 {
-			for _, r := range rules[n:] {
+			for i := n; s.note != nil && i < len(rules); i++ {
+				r := &rules[i]
 				s.notef(q, "not considered %d %d %s: a lower order matched", r.Order, r.Preference, r.Service)
 			}
 			return
@@ -211,7 +214,9 @@ func (s *selector) applyRules(q Question, rules []rule, ttl uint32) {
 
 // applyRule follows one NAPTR and reports whether it led anywhere, be it to a failure.
 func (s *selector) applyRule(q Question, r rule, ttl uint32) bool {
-	s.notef(q, "use %d %d %s: %s at %s", r.Order, r.Preference, r.Service, r.transport, undot(r.Replacement))
+	if s.note != nil {
+		s.notef(q, "use %d %d %s: %s at %s", r.Order, r.Preference, r.Service, r.transport, undot(r.Replacement))
+	}
 	if r.address {
 		return s.addresses(r.Replacement, Target{Transport: r.transport, TTL: ttl})
 	}
