@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,8 +234,13 @@ func TestLive(t *testing.T) {
 		t.Fatalf("another realm: %v", err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		var failed []error
-		l, err := NewLive(path, "d.test", func(err error) { failed = append(failed, err) })
+		var failed atomic.Int32
+		l, err := NewLive(path, "d.test", func(err error) {
+			if !strings.Contains(err.Error(), path) {
+				t.Errorf("an error that does not say where: %v", err)
+			}
+			failed.Add(1)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,8 +254,8 @@ func TestLive(t *testing.T) {
 		expect := func(what, names string, errs int) {
 			t.Helper()
 			second()
-			if got := strings.Join(l.Names(), " "); got != names || len(failed) != errs {
-				t.Errorf("%s: users %q, want %q; errors %v, want %d", what, got, names, failed, errs)
+			if got := strings.Join(l.Names(), " "); got != names || int(failed.Load()) != errs {
+				t.Errorf("%s: users %q, want %q; %d errors, want %d", what, got, names, failed.Load(), errs)
 			}
 		}
 		expect("nothing happened", "alice", 0)
