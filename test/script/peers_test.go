@@ -2,8 +2,11 @@ package script
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -60,52 +63,55 @@ func cmdZoneReady(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// cmdHops is `hops FILE...`: each FILE is the output of `sipway resolve --json`, and all must have the
-// same non-empty list of targets. TTLs are left out: a caching server counts them down.
+// cmdHops is `hops URI SERVER...`: runs `sipway resolve` at each name server with the same draws of
+// weights. All must give the same non-empty list of hops, which `stdout` can then ask. TTLs are left
+// out: a caching server counts them down.
 func cmdHops(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: hops FILE FILE...")
+		ts.Fatalf("usage: hops URI SERVER...")
 	}
 	var first []string
-	for i, name := range args {
-		hops, err := parseHops([]byte(ts.ReadFile(name)))
+	for i, server := range args[1:] {
+		cmd := exec.Command(lookPath(ts.Getenv("PATH"), "sipway"), "resolve", "--json", "--seed", "7", "--server", server, args[0])
+		cmd.Env = environ(ts)
+		out, err := cmd.Output()
 		if err != nil {
-			ts.Fatalf("%s: %v", name, err)
+			ts.Fatalf("sipway resolve %s at %s: %v\n%s", args[0], server, err, out)
 		}
-		if len(hops) == 0 {
-			ts.Fatalf("%s: no hops", name)
+		hops, err := parseHops(out)
+		if err != nil || len(hops) == 0 {
+			ts.Fatalf("sipway resolve %s at %s: %v\n%s", args[0], server, err, out)
 		}
 		if i == 0 {
 			first = hops
 		}
 		if !slices.Equal(hops, first) {
-			ts.Fatalf("%s: %v\n%s: %v", args[0], first, name, hops)
+			ts.Fatalf("%s at %s:\n%s\nat %s:\n%s", args[0], args[1], strings.Join(first, "\n"), server, strings.Join(hops, "\n"))
 		}
 	}
-	ts.Logf("%v", first)
+	_, err := fmt.Fprintln(ts.Stdout(), strings.Join(first, "\n"))
+	ts.Check(err)
 }
 
-// parseHops reads the JSON of `sipway resolve`, one result a line, into one line a target.
+// parseHops reads the JSON of `sipway resolve` into one line a target.
 func parseHops(text []byte) ([]string, error) {
+	var result struct {
+		Targets []struct {
+			Transport, Address, Host, Service string
+			Port, Priority, Weight            uint16
+		}
+		Error string
+	}
+	if err := json.Unmarshal(text, &result); err != nil {
+		return nil, err
+	}
+	if result.Error != "" {
+		return nil, errors.New(result.Error)
+	}
 	var hops []string
-	for line := range strings.Lines(string(text)) {
-		var result struct {
-			URI     string
-			Targets []struct {
-				Transport, Address, Host, Service string
-				Port, Priority, Weight            uint16
-			}
-			Error string
-		}
-		if err := json.Unmarshal([]byte(line), &result); err != nil {
-			return nil, err
-		}
-		if result.Error != "" {
-			return nil, fmt.Errorf("%s: %s", result.URI, result.Error)
-		}
-		for _, t := range result.Targets {
-			hops = append(hops, fmt.Sprintf("%s %s %s %d %s %s %d/%d", result.URI, t.Transport, t.Address, t.Port, t.Host, t.Service, t.Priority, t.Weight))
-		}
+	for _, t := range result.Targets {
+		at := net.JoinHostPort(t.Address, fmt.Sprint(t.Port))
+		hops = append(hops, fmt.Sprintf("%s %s %s %s %d/%d", t.Transport, at, t.Host, t.Service, t.Priority, t.Weight))
 	}
 	return hops, nil
 }

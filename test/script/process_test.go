@@ -3,7 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
-	"net/http"
+	"io/fs"
 	"os"
 	"os/exec"
 	"regexp"
@@ -154,22 +154,20 @@ func waitUntil(ts *testscript.TestScript, p *process, what string, ok func() boo
 	}
 }
 
-// cmdServe is `serve ARGS...`: runs `sipway serve ARGS` and returns when its admin
-// port ($ADMIN) says that it is ready. Its output is in sipway.log.
+// cmdServe is `serve ARGS...`: runs `sipway serve ARGS` and returns when it listens, which its
+// ready file tells. Its output is in sipway.log.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! serve; use exits")
 	}
-	p := start(ts, "sipway", append([]string{"sipway", "serve"}, args...))
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	url := "http://" + ts.Getenv("ADMIN") + "/readyz"
-	waitUntil(ts, p, "readiness at "+url, func() bool {
-		resp, err := client.Get(url)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+	ready := ts.MkAbs("sipway.ready")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that crashed
+		ts.Fatalf("%v", err)
+	}
+	p := start(ts, "sipway", append([]string{"sipway", "serve", "--ready-file", ready}, args...))
+	waitUntil(ts, p, "ready file", func() bool {
+		_, err := os.Stat(ready)
+		return err == nil
 	})
 }
 
@@ -259,4 +257,32 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 		b, err := os.ReadFile(file)
 		return err == nil && len(re.FindAllIndex(b, count)) >= count
 	})
+}
+
+// cmdCapture is `capture NAME FILE REGEXP`: sets $NAME to what the first group of REGEXP matches in FILE.
+func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME FILE REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[2])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(m) < 2 {
+		ts.Fatalf("no group of %s matches in %s:\n%s", args[2], args[1], ts.ReadFile(args[1]))
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// cmdMask is `mask FILE REGEXP...`: replaces all matches by asterisks, so that files can be compared.
+func cmdMask(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mask FILE REGEXP...")
+	}
+	text := ts.ReadFile(args[0])
+	for _, pattern := range args[1:] {
+		re, err := regexp.Compile("(?m)" + pattern)
+		ts.Check(err)
+		text = re.ReplaceAllString(text, "***")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

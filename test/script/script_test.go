@@ -50,10 +50,12 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"acknowledged": cmdAcknowledged,
 			"await":        cmdAwait,
+			"capture":      cmdCapture,
 			"crash":        cmdCrash,
 			"exits":        cmdExits,
 			"expand":       cmdExpand,
 			"hops":         cmdHops,
+			"mask":         cmdMask,
 			"need":         cmdNeed,
 			"ports":        cmdPorts,
 			"serve":        cmdServe,

@@ -19,37 +19,57 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// cmdSIP is `sip [-auth USER:PASSWORD] [-out FILE] udp|tcp IN WANT`: sends the messages of
-// IN to $SIP and compares the answers with the patterns of WANT. See README.md.
+// cmdSIP is `sip [-auth USER:PASSWORD] [-out FILE] [-until] udp|tcp IN WANT`: sends the messages of IN to
+// $SIP and compares the answers with the patterns of WANT. See README.md.
 func cmdSIP(ts *testscript.TestScript, neg bool, args []string) {
 	fs := flag.NewFlagSet("sip", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	auth := fs.String("auth", "", "answer a challenge as `USER:PASSWORD`")
 	out := fs.String("out", "", "keep the answers in `FILE`")
+	until := fs.Bool("until", false, "again and again until the answers match")
 	if err := fs.Parse(args); err != nil || neg || fs.NArg() != 3 {
-		ts.Fatalf("usage: sip [-auth USER:PASSWORD] [-out FILE] udp|tcp IN WANT")
+		ts.Fatalf("usage: sip [-auth USER:PASSWORD] [-out FILE] [-until] udp|tcp IN WANT")
 	}
-	conn, err := net.Dial(fs.Arg(0), ts.Getenv("SIP"))
-	ts.Check(err)
-	defer func() { _ = conn.Close() }()
-	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
-	ts.Setenv("LOCAL", conn.LocalAddr().String())
+	network, in, want := fs.Arg(0), ts.ReadFile(fs.Arg(1)), ts.ReadFile(fs.Arg(2))
+	deadline := time.Now().Add(patience)
+	for {
+		answers, err := talk(ts, network, in, want, *auth)
+		if *out != "" {
+			text := strings.ReplaceAll(strings.Join(answers, "---\n"), "\r\n", "\n")
+			ts.Check(os.WriteFile(ts.MkAbs(*out), []byte(text), 0o600))
+		}
+		if err == nil {
+			return
+		}
+		if !*until || time.Now().After(deadline) {
+			ts.Fatalf("%v\n%s", err, strings.Join(answers, "---\n"))
+		}
+		time.Sleep(poll)
+	}
+}
 
-	wants := sections(expand(ts, ts.ReadFile(fs.Arg(2))))
-	requests := sections(expand(ts, ts.ReadFile(fs.Arg(1))))
-	answers, err := exchange(conn, requests, len(wants), *auth)
-	if *out != "" {
-		text := strings.ReplaceAll(strings.Join(answers, "---\n"), "\r\n", "\n")
-		ts.Check(os.WriteFile(ts.MkAbs(*out), []byte(text), 0o600))
-	}
+// talk opens a socket, exchanges messages, and says how the answers differ from what is wanted.
+func talk(ts *testscript.TestScript, network, in, want, auth string) ([]string, error) {
+	conn, err := net.Dial(network, ts.Getenv("SIP"))
 	if err != nil {
-		ts.Fatalf("%v after %d of %d answers:\n%s", err, len(answers), len(wants), strings.Join(answers, "---\n"))
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return nil, err
+	}
+	ts.Setenv("LOCAL", conn.LocalAddr().String())
+	wants := sections(expand(ts, want))
+	answers, err := exchange(conn, sections(expand(ts, in)), len(wants), auth)
+	if err != nil {
+		return answers, fmt.Errorf("%w after %d of %d answers", err, len(answers), len(wants))
 	}
 	for i, want := range wants {
 		if err := match(want, answers[i]); err != nil {
-			ts.Fatalf("answer %d: %v\n%s", i+1, err, answers[i])
+			return answers, fmt.Errorf("answer %d: %w", i+1, err)
 		}
 	}
+	return answers, nil
 }
 
 // exchange sends all requests and returns n answers. With credentials each request waits for
