@@ -51,7 +51,7 @@ func (o Options) withDefaults() Options {
 	preset(&o.MaxMessage, sip.MaxMessage)
 	preset(&o.MaxHeader, sip.MaxHeaderSection)
 	o.MaxMessage = min(o.MaxMessage, sip.MaxMessage)
-	o.MaxHeader = min(o.MaxHeader, sip.MaxHeaderSection)
+	o.MaxHeader = min(o.MaxHeader, sip.MaxHeaderSection, o.MaxMessage)
 	preset(&o.MaxConnections, 20_000)
 	preset(&o.MaxConnectionsPerAddress, 64)
 	preset(&o.WriteQueue, 64<<10)

@@ -43,6 +43,10 @@ func (t *Transport) accept(l net.Listener) {
 			return
 		}
 		t.count.acceptErrors.Add(1)
+		if due(&t.acceptLogged) {
+			t.log.Warn("cannot accept connections, trying again; raise the limit of open files (ulimit -n) if that is why",
+				"listener", l.Addr().String(), "error", err)
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:

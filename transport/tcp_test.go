@@ -232,6 +232,8 @@ func (l *stubborn) Accept() (net.Conn, error) {
 	}
 }
 
+func (l *stubborn) Addr() net.Addr { return net.TCPAddrFromAddrPort(loopback) }
+
 func (l *stubborn) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil

@@ -66,7 +66,9 @@ type Transport struct {
 	requests sync.Pool // *Request, for connections with bytes to parse
 	buffers  [2]sync.Pool
 	memory   atomic.Int64 // bytes that connections hold beyond their idle buffer
-	panicked atomic.Int64 // when a panic was last logged, Unix nanoseconds
+
+	panicLogged  atomic.Int64 // when last, Unix nanoseconds
+	acceptLogged atomic.Int64
 
 	mu      sync.Mutex
 	udp     []*udpServer
@@ -188,14 +190,17 @@ func (t *Transport) serve(r *Request) (ok bool) {
 	return true
 }
 
-// logPanic is called in the deferred function, so that the stack shows the culprit. Peers may have found out
-// how to make us panic, so it logs once a second at most.
+// logPanic is called in the deferred function, so that the stack shows the culprit.
 func (t *Transport) logPanic(v any) {
-	now, last := time.Now().UnixNano(), t.panicked.Load()
-	if now-last < int64(time.Second) || !t.panicked.CompareAndSwap(last, now) {
-		return
+	if due(&t.panicLogged) {
+		t.log.Error("a request made its handler panic; please report it", "panic", v, "stack", string(debug.Stack()))
 	}
-	t.log.Error("a request made its handler panic; please report it", "panic", v, "stack", string(debug.Stack()))
+}
+
+// due reports, once in ten seconds at most, that an event is to be logged: peers may be able to cause it at will.
+func due(last *atomic.Int64) bool {
+	now, then := time.Now().UnixNano(), last.Load()
+	return now-then >= int64(10*time.Second) && last.CompareAndSwap(then, now)
 }
 
 // reserve takes n bytes of the memory that connections share, if there are as many.

@@ -69,6 +69,7 @@ func (u *udpServer) ServePacket(p *datagram.Packet) {
 	}
 	s.count.requests.Add(1)
 	u.t.h.ServeSIP(r) // a panic is recovered by datagram, packet by packet
+	r.packet = nil    // what comes too late goes nowhere rather than to somebody else
 }
 
 // isResponse tells by the start line: no method holds a slash (RFC 3261 25.1).
