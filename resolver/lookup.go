@@ -134,7 +134,7 @@ func (l *lookup) wait(ctx context.Context, need []Question) {
 		l.abandon(impatient, "not waited for: the other address family has answered")
 	case <-l.end.C:
 		l.end.Reset(0) // it stays over
-		l.abandon(need, "no answer in "+l.r.o.Limit.String()+", the time for one lookup")
+		l.abandon(need, "no answer in "+l.r.o.Limit.String()+l.r.whom)
 	case <-ctx.Done():
 		l.abandon(need, "not waited for: "+context.Cause(ctx).Error())
 	}

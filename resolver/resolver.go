@@ -60,6 +60,7 @@ type Resolver struct {
 	cache   *cache
 	source  Source
 	flights *flights
+	whom    string // " from " and the servers, for what people read
 	draws   func() (again func() Draw) // the randomness of one lookup, the same at every pass
 }
 
@@ -89,6 +90,9 @@ func New(o Options) (*Resolver, error) {
 			return nil, err
 		}
 		r.source = c.query
+		for i, server := range c.servers {
+			r.whom += []string{" from ", ", "}[min(i, 1)] + server.String()
+		}
 	}
 	r.draws = r.seeded
 	r.flights = newFlights(r.chase, o.Limit, func(set *RRset) { r.cache.put(set, o.Now()) })
