@@ -57,8 +57,9 @@ func (z *Zone) answer(dst, query []byte, q *question, limit int) []byte {
 			return z.send(dst, query, q, z.pick(nd, typeDS), limit)
 		}
 		return z.send(dst, query, q, &z.answers[nd.fallback], limit)
+	default:
+		return z.compose(dst, query, q, limit)
 	}
-	return z.compose(dst, query, q, limit)
 }
 
 // send puts a prepared answer behind the question.

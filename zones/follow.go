@@ -1,5 +1,7 @@
 package zones
 
+import "slices"
+
 // answer writes the response to a question for qname, in lower case and at or below the apex (RFC 1034
 // 4.3.2 from step 3 on). It returns the node where the chain of aliases ended, or none.
 func (b *builder) answer(qname []byte, qtype uint16) int32 {
@@ -152,7 +154,7 @@ func (b *builder) redirected(dst, owner, cur []byte, qtype uint16, nd *node) []b
 // left out together.
 func (b *builder) additional(s *rrset) {
 	// RFC 3403 4.2 permits for NAPTR what RFC 3263 4.1 asks for next: SRV records, then addresses.
-	for phase := 0; phase < 2; phase++ {
+	for phase := range 2 {
 		walk := b.z.rdata(s)
 		for rd, ok := walk.next(); ok; rd, ok = walk.next() {
 			name, kind := target(s.rtyp, rd)
@@ -226,12 +228,7 @@ func (b *builder) extra(owner []byte, nd *node, rtyp uint16) {
 
 // added reports whether s is in the message already, or no more is to be added, and notes that it is.
 func (b *builder) added(s *rrset) bool {
-	for _, x := range b.extras[:b.nextra] {
-		if x == s {
-			return true
-		}
-	}
-	if b.nextra == maxExtras {
+	if slices.Contains(b.extras[:b.nextra], s) || b.nextra == maxExtras {
 		return true
 	}
 	b.extras[b.nextra] = s

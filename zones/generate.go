@@ -147,7 +147,7 @@ func (g *generator) host(name string) (string, error) {
 		return "", fmt.Errorf("%q: not a host name", name)
 	}
 	full = present(wire)
-	for _, label := range strings.Split(strings.TrimSuffix(full, "."), ".") {
+	for label := range strings.SplitSeq(strings.TrimSuffix(full, "."), ".") {
 		if strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
 			return "", fmt.Errorf("%q: label %q of a host name may hold letters, digits and inner hyphens only", name, label)
 		}

@@ -100,7 +100,7 @@ func TestGeneratedIsOneAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := ask(t, NewSet(z), query(t, "example.test", dns.TypeNAPTR, edns(1232, false)), 0, UDP)
+	m := ask(t, NewSet(z), query(t, "example.test", dns.TypeNAPTR, edns(1232, false)), UDP)
 	if len(m.Answer) != 3 || len(m.Extra) != 9+3+1 || m.Truncated {
 		t.Errorf("%v", m)
 	}
@@ -143,12 +143,12 @@ func TestGenerateExtra(t *testing.T) {
 	}
 	set := NewSet(z)
 	for name, want := range map[string]string{"example.test": "203.0.113.1", "ns1.example.test": "203.0.113.2", "ns2.example.test": "192.0.2.12", "edge1.example.test": "192.0.2.11"} {
-		m := ask(t, set, query(t, name, dns.TypeA), 0, UDP)
+		m := ask(t, set, query(t, name, dns.TypeA), UDP)
 		if len(m.Answer) != 1 || m.Answer[0].(*dns.A).A.String() != want {
 			t.Errorf("%s: %v", name, m.Answer)
 		}
 	}
-	if m := ask(t, set, query(t, "example.test", dns.TypeNAPTR), 0, UDP); len(m.Answer) != 4 {
+	if m := ask(t, set, query(t, "example.test", dns.TypeNAPTR), UDP); len(m.Answer) != 4 {
 		t.Errorf("%v", m)
 	}
 }

@@ -150,7 +150,7 @@ func TestCompiled(t *testing.T) {
 	if !strings.Contains(w, "ns.sub.z.test. TXT is hidden by the delegation at sub.z.test.") || !strings.Contains(w, "a.d.z.test. A is hidden by the DNAME at d.z.test.") || len(z.Warnings()) != 2 {
 		t.Errorf("%s", w)
 	}
-	m := ask(t, NewSet(z), query(t, "a.z.test", dns.TypeA), 0, UDP)
+	m := ask(t, NewSet(z), query(t, "a.z.test", dns.TypeA), UDP)
 	for _, rr := range m.Answer { // RFC 2181 5.2
 		if rr.Header().Ttl != 5 {
 			t.Errorf("%v", rr)

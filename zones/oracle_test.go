@@ -20,7 +20,7 @@ type oracle struct {
 type result struct {
 	rcode              int
 	aa                 bool
-	answer, ns, extra  []string
+	answer, ns         []string
 	required, optional []string // extra, split
 }
 

@@ -25,7 +25,7 @@ func ParseFile(origin, path string) ([]dns.RR, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // read only: nothing is lost
+	defer func() { _ = f.Close() }() // read only: nothing is lost
 	return parse(origin, path, f)
 }
 

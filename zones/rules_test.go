@@ -39,7 +39,7 @@ func TestRefused(t *testing.T) {
 		{"UPDATE", query(t, "voip.example", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }), dns.RcodeNotImplemented, false, 1},
 		{"opcode 15", query(t, "voip.example", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = 15 }), dns.RcodeNotImplemented, false, 1},
 	} {
-		m := ask(t, set, c.query, 0, UDP)
+		m := ask(t, set, c.query, UDP)
 		if m.Rcode != c.rcode || m.Authoritative != c.aa || len(m.Question) != c.qs || m.Opcode != int(c.query[2]>>3&15) {
 			t.Errorf("%s:\n%v", c.what, m)
 		}
@@ -105,7 +105,7 @@ func TestMalformed(t *testing.T) {
 		"record name pointer cut":    {head(1, 0, 0, 1) + q + "\xc0", 1},
 		"no question, OPT and a key": {head(0, 0, 0, 1) + opt + "\x00\x00", 0},
 	} {
-		m := ask(t, set, []byte(c.m), 0, UDP)
+		m := ask(t, set, []byte(c.m), UDP)
 		if m.Rcode != dns.RcodeFormatError || len(m.Question) != c.qs || !m.RecursionDesired || m.Id != 0x0102 {
 			t.Errorf("%s:\n%v", what, m)
 		}
@@ -120,12 +120,12 @@ func TestNameOf255Octets(t *testing.T) {
 		t.Fatalf("%d octets", len(name))
 	}
 	q := "\x01\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" + name + "\x00\x01\x00\x01"
-	if m := ask(t, set, []byte(q), 0, UDP); len(m.Answer) != 1 {
+	if m := ask(t, set, []byte(q), UDP); len(m.Answer) != 1 {
 		t.Errorf("%v", m)
 	}
 	deep := strings.Repeat("\x01a", 123) + "\x01z\x04test\x00"
 	q = "\x01\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" + deep + "\x00\x01\x00\x01"
-	if m := ask(t, set, []byte(q), 0, UDP); len(m.Answer) != 1 {
+	if m := ask(t, set, []byte(q), UDP); len(m.Answer) != 1 {
 		t.Errorf("%v", m)
 	}
 }
@@ -133,16 +133,16 @@ func TestNameOf255Octets(t *testing.T) {
 func TestEDNS(t *testing.T) {
 	t.Parallel()
 	set := NewSet(load(t, "voip.example", "dns_test.zone"))
-	m := ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(4096, true)), 0, UDP)
+	m := ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(4096, true)), UDP)
 	o := m.IsEdns0()
 	if o == nil || !o.Do() || o.UDPSize() != 1232 || o.Version() != 0 || len(o.Option) != 0 {
 		t.Errorf("%v", m)
 	}
-	m = ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(1232, false), func(m *dns.Msg) { m.Extra[0].Header().Ttl |= 7 << 16 }), 0, UDP)
+	m = ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(1232, false), func(m *dns.Msg) { m.Extra[0].Header().Ttl |= 7 << 16 }), UDP)
 	if o = m.IsEdns0(); m.Rcode != dns.RcodeBadVers || o == nil || o.Version() != 0 || len(m.Answer) != 0 || m.Authoritative {
 		t.Errorf("%v", m)
 	}
-	m = ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(1232, false), func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), 0, UDP)
+	m = ask(t, set, query(t, "voip.example", dns.TypeSOA, edns(1232, false), func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), UDP)
 	if m.Rcode != dns.RcodeNotImplemented || m.IsEdns0() == nil {
 		t.Errorf("%v", m)
 	}
@@ -155,7 +155,7 @@ func TestUnknownKey(t *testing.T) {
 	signed := func(key string) []byte {
 		return query(t, "voip.example", dns.TypeAXFR, func(m *dns.Msg) { m.SetTsig(key, dns.HmacSHA256, 300, 1700000000) })
 	}
-	m := ask(t, set, signed("some.key."), 0, TCP)
+	m := ask(t, set, signed("some.key."), TCP)
 	ts := m.IsTsig()
 	if m.Rcode != dns.RcodeNotAuth || ts == nil || ts.Error != dns.RcodeBadKey || ts.MACSize != 0 || ts.Hdr.Name != "some.key." ||
 		ts.Algorithm != dns.HmacSHA256 || ts.TimeSigned != 1700000000 || ts.OrigId != m.Id {
@@ -168,7 +168,7 @@ func TestUnknownKey(t *testing.T) {
 	// A record that is cut short inside gets the code alone.
 	q := append(query(t, "voip.example", dns.TypeA), "\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x01\x00"...)
 	q[11] = 1
-	if m := ask(t, set, q, 0, UDP); m.Rcode != dns.RcodeNotAuth || len(m.Extra) != 0 {
+	if m := ask(t, set, q, UDP); m.Rcode != dns.RcodeNotAuth || len(m.Extra) != 0 {
 		t.Errorf("%v", m)
 	}
 }
@@ -178,19 +178,19 @@ func TestDSBelongsToParent(t *testing.T) {
 	parent := zone(t, "z.test", "sub NS ns.sub\nns.sub A 192.0.2.1\nsub DS 1 13 2 49FD46E6C4B45C55D4AC69CBD3CD34AC1AFE51DE1AF2B6E6C9A7B7A1C1B1D3F0\nplain NS ns.sub")
 	child := zone(t, "sub.z.test", "a A 192.0.2.2")
 	both := NewSet(child, parent, zone(t, "plain.z.test", ""))
-	m := ask(t, both, query(t, "sub.z.test", dns.TypeDS), 0, UDP)
+	m := ask(t, both, query(t, "sub.z.test", dns.TypeDS), UDP)
 	if len(m.Answer) != 1 || !m.Authoritative {
 		t.Errorf("%v", m)
 	}
-	m = ask(t, both, query(t, "plain.z.test", dns.TypeDS), 0, UDP)
+	m = ask(t, both, query(t, "plain.z.test", dns.TypeDS), UDP)
 	if len(m.Answer) != 0 || !m.Authoritative || len(m.Ns) != 1 || m.Ns[0].Header().Name != "z.test." {
 		t.Errorf("%v", m)
 	}
-	if m := ask(t, both, query(t, "sub.z.test", dns.TypeSOA), 0, UDP); len(m.Answer) != 1 || m.Answer[0].Header().Name != "sub.z.test." {
+	if m := ask(t, both, query(t, "sub.z.test", dns.TypeSOA), UDP); len(m.Answer) != 1 || m.Answer[0].Header().Name != "sub.z.test." {
 		t.Errorf("%v", m)
 	}
 	alone := NewSet(child)
-	if m := ask(t, alone, query(t, "sub.z.test", dns.TypeDS), 0, UDP); len(m.Answer) != 0 || !m.Authoritative || m.Ns[0].Header().Name != "sub.z.test." {
+	if m := ask(t, alone, query(t, "sub.z.test", dns.TypeDS), UDP); len(m.Answer) != 0 || !m.Authoritative || m.Ns[0].Header().Name != "sub.z.test." {
 		t.Errorf("%v", m)
 	}
 }
@@ -220,7 +220,7 @@ func TestSetOfOneOrigin(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	var none *Set
-	if m := ask(t, none, query(t, "a.z.test", dns.TypeA), 0, UDP); m.Rcode != dns.RcodeRefused || none.Zones() != nil {
+	if m := ask(t, none, query(t, "a.z.test", dns.TypeA), UDP); m.Rcode != dns.RcodeRefused || none.Zones() != nil {
 		t.Errorf("%v", m)
 	}
 }
@@ -229,7 +229,7 @@ func TestRootZone(t *testing.T) {
 	t.Parallel()
 	set := NewSet(zone(t, ".", "a A 192.0.2.1"))
 	for name, rcode := range map[string]int{"a.": 0, ".": 0, "b.c.": dns.RcodeNameError} {
-		if m := ask(t, set, query(t, name, dns.TypeA), 0, UDP); m.Rcode != rcode {
+		if m := ask(t, set, query(t, name, dns.TypeA), UDP); m.Rcode != rcode {
 			t.Errorf("%v", m)
 		}
 	}
@@ -264,7 +264,7 @@ func TestChainsEnd(t *testing.T) {
 		"x.d.z.test": {maxLinks + 2, 0}, "x.f.z.test": {3, 0}, "x.e.z.test": {3, 0},
 		strings.Repeat("y", 60) + "." + strings.Repeat("y", 60) + "." + strings.Repeat("y", 60) + "." + strings.Repeat("y", 40) + ".d.z.test": {10, dns.RcodeYXDomain},
 	} {
-		m := ask(t, set, query(t, name, dns.TypeA), 0, TCP)
+		m := ask(t, set, query(t, name, dns.TypeA), TCP)
 		if len(m.Answer) != want.answers && want.rcode == 0 || m.Rcode != want.rcode {
 			t.Errorf("%s: %d answers\n%v", name, len(m.Answer), m)
 		}
@@ -277,7 +277,7 @@ func TestAny(t *testing.T) {
 	for name, want := range map[string][]string{
 		"a": {"HINFO RFC8482"}, "h": {"HINFO real"}, "c": {"CNAME a.z.test."}, "ent": nil, "foo.w": {"HINFO RFC8482"},
 	} {
-		m := ask(t, set, query(t, name+".z.test", dns.TypeANY), 0, UDP)
+		m := ask(t, set, query(t, name+".z.test", dns.TypeANY), UDP)
 		if m.Rcode != 0 || len(m.Answer) != len(want) || m.Authoritative != true {
 			t.Errorf("%s: %v", name, m)
 			continue
@@ -301,11 +301,11 @@ func TestGlueIsRequired(t *testing.T) {
 	}
 	set := NewSet(zone(t, "z.test", in.String()+sib.String()))
 	for name, tc := range map[string]bool{"x.in.z.test": true, "x.sib.z.test": false} {
-		m := ask(t, set, query(t, name, dns.TypeA), 0, UDP)
+		m := ask(t, set, query(t, name, dns.TypeA), UDP)
 		if m.Truncated != tc || m.Authoritative || len(m.Extra) != 0 || (len(m.Ns) == 20) == tc {
 			t.Errorf("%s: %v", name, m)
 		}
-		if m = ask(t, set, query(t, name, dns.TypeA), 0, TCP); m.Truncated || len(m.Ns) != 20 || len(m.Extra) != 40 {
+		if m = ask(t, set, query(t, name, dns.TypeA), TCP); m.Truncated || len(m.Ns) != 20 || len(m.Extra) != 40 {
 			t.Errorf("%s over TCP: %v", name, m)
 		}
 	}
@@ -315,7 +315,7 @@ func TestGlueIsRequired(t *testing.T) {
 func TestSpelling(t *testing.T) {
 	t.Parallel()
 	set := NewSet(zone(t, "z.test", "_sip._udp SRV 1 1 5060 EdGe.Z.Test.\nedge A 192.0.2.1"))
-	m := ask(t, set, query(t, "_sip._udp.z.test", dns.TypeSRV), 0, UDP)
+	m := ask(t, set, query(t, "_sip._udp.z.test", dns.TypeSRV), UDP)
 	if m.Answer[0].(*dns.SRV).Target != "EdGe.Z.Test." || len(m.Extra) != 1 {
 		t.Errorf("%v", m)
 	}
@@ -329,7 +329,7 @@ func TestLargeAnswers(t *testing.T) {
 		fmt.Fprintf(&text, "big TXT \"%03d%s\"\n", i, strings.Repeat("x", 250))
 	}
 	z := zone(t, "z.test", text.String())
-	m := ask(t, NewSet(z), query(t, "big.z.test", dns.TypeTXT), 0, TCP)
+	m := ask(t, NewSet(z), query(t, "big.z.test", dns.TypeTXT), TCP)
 	if len(m.Answer) != 240 || m.Truncated {
 		t.Errorf("%d answers", len(m.Answer))
 	}
@@ -348,7 +348,7 @@ func TestLargeAnswers(t *testing.T) {
 	for i := range 200 {
 		fmt.Fprintf(&text, "s SRV 1 1 5060 h%d\nh%d A 192.0.2.%d\n", i, i, i)
 	}
-	m = ask(t, NewSet(zone(t, "z.test", text.String())), query(t, "s.z.test", dns.TypeSRV), 0, TCP)
+	m = ask(t, NewSet(zone(t, "z.test", text.String())), query(t, "s.z.test", dns.TypeSRV), TCP)
 	if len(m.Answer) != 200 || len(m.Extra) > maxExtras {
 		t.Errorf("%d answers, %d additional", len(m.Answer), len(m.Extra))
 	}
@@ -358,7 +358,7 @@ func TestLargeAnswers(t *testing.T) {
 func TestOrderIsStable(t *testing.T) {
 	t.Parallel()
 	set := NewSet(zone(t, "z.test", "s SRV 30 1 1 .\ns SRV 10 1 1 .\ns SRV 20 1 1 .\ns SRV 10 1 1 ."))
-	m := ask(t, set, query(t, "s.z.test", dns.TypeSRV), 0, UDP)
+	m := ask(t, set, query(t, "s.z.test", dns.TypeSRV), UDP)
 	var got []uint16
 	for _, rr := range m.Answer {
 		got = append(got, rr.(*dns.SRV).Priority)
