@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -88,7 +89,7 @@ func (s *server) run(c *cli.Context, begun time.Time, password string) error {
 	err = firstError(err, sup.stop(), s.store.Close())
 	if err != nil {
 		s.log.Error("stopped", "error", err)
-		return err
+		return said(err)
 	}
 	s.log.Info("stopped")
 	return nil
@@ -126,6 +127,15 @@ func reason(err error) string {
 	return "asked to"
 }
 
+// said keeps the exit code of an error that the log holds already.
+func said(err error) error {
+	code := exitNo
+	if coder, ok := errors.AsType[cli.ExitCoder](err); ok {
+		code = coder.ExitCode()
+	}
+	return &exitError{code, errors.New("")}
+}
+
 func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -138,17 +148,21 @@ func firstError(errs ...error) error {
 // logStart writes one line for each thing that is open, and each that is open
 // further than usual.
 func (s *server) logStart(took time.Duration) {
-	for what, ls := range map[string][]config.Listener{"sip": s.sip, "dns": s.dns} {
+	opened := func(what string, ls []config.Listener) {
 		for _, l := range ls {
 			s.log.Info("listening", "for", what, "transport", l.Network, "address", l.Addr.String(), "world", !l.Addr.Addr().IsLoopback())
 		}
 	}
+	opened("sip", s.sip)
+	opened("dns", s.dns)
 	if s.admin != nil {
 		s.log.Info("listening", "for", "admin", "transport", "tcp", "address", s.adminAt.String(), "world", false)
 	}
 	for _, d := range s.pre.cfg.Domains {
 		if d.Register.Auth == config.AuthNone {
 			s.log.Warn("anybody may register any user of this domain", "domain", d.Name, "register", "auth none")
+		} else if info, err := os.Stat(d.Users); err == nil && info.Mode()&0o077 != 0 {
+			s.log.Warn("others on this host can read the users file, whose hashes are as good as passwords: chmod 600", "file", d.Users, "mode", info.Mode().String())
 		}
 	}
 	if s.pre.cfg.Location.Durability == config.DurabilityNone {
