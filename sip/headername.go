@@ -359,3 +359,13 @@ func (n HeaderName) isList() bool {
 		return false
 	}
 }
+
+// mayBeEmpty reports whether RFC 3261 25.1 lets a list stand there without a value, or the header holds text of any kind.
+func (n HeaderName) mayBeEmpty() bool {
+	switch n {
+	case HeaderSupported, HeaderAllow, HeaderAllowEvents, HeaderAccept, HeaderAcceptEncoding, HeaderAcceptLanguage:
+		return true
+	default:
+		return !n.isList()
+	}
+}

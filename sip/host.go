@@ -25,32 +25,39 @@ func hostAt(b []byte, i int) (host []byte, next int) {
 // nameAt reads a hostname or an IPv4 address. Empty labels are refused, a last label of digits makes it an address,
 // and an address has four numbers.
 func nameAt(b []byte, start int) (host []byte, next int) {
-	i, label, digits := start, start, true
+	i, label := start, start
 	for ; i < len(b) && isHost(b[i]); i++ {
-		c := b[i]
-		if c != '.' {
-			digits = digits && isDigit(c)
+		if b[i] != '.' {
 			continue
 		}
 		if label == i {
 			return nil, start
 		}
 		if i+1 == len(b) || !isHost(b[i+1]) { // RFC 3261 25.1 allows the dot of the root
-			label = start
 			i++
 			break
 		}
-		label, digits = i+1, true
+		label = i + 1
 	}
 	if host = b[start:i]; label == i || len(host) > 255 {
 		return nil, start
 	}
-	if digits {
+	if isDigit(b[label]) && onlyDigits(b[label:i]) {
 		if _, ok := parseIPv4(host); !ok {
 			return nil, start
 		}
 	}
 	return host, i
+}
+
+// onlyDigits takes a dot at the end too: "192.0.2.1." is no name of the DNS.
+func onlyDigits(b []byte) bool {
+	for _, c := range b {
+		if !isDigit(c) && c != '.' {
+			return false
+		}
+	}
+	return true
 }
 
 // parseIPv4 reads four numbers and the dots between them. Leading zeros are refused: they mean different numbers to different readers.

@@ -27,7 +27,8 @@ func ParseNameAddr(b []byte) (NameAddr, error) {
 	if i = a.uri(b, i); i < 0 {
 		return a, errNameAddr
 	}
-	if _, err := ParseURI(a.URI); err != nil {
+	var u URI
+	if !u.parse(a.URI) {
 		return a, errNameAddr
 	}
 	a.Params = Params(b[i:])
@@ -53,14 +54,17 @@ func (a *NameAddr) display(b []byte) int {
 	}
 	// RFC 3261 25.1 has tokens here. Names come unquoted in every language, so all is let through that
 	// cannot change how the rest is read.
+	const stopLo = 1<<'<' | 1<<':' | 1<<',' | 1<<';' | 1<<'"' | 1<<'>'
+	const stopHi = 1<<('@'-64) | 1<<('\\'-64)
 	for i, c := range b {
-		switch c {
-		case '<':
-			a.Display = trimLWS(b[:i])
-			return i
-		case ':', '@', ',', ';', '"', '\\', '>':
-			return 0
+		if !inSet(c, stopLo, stopHi) {
+			continue
 		}
+		if c != '<' {
+			break
+		}
+		a.Display = trimLWS(b[:i])
+		return i
 	}
 	return 0
 }

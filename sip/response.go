@@ -87,7 +87,7 @@ func (w *Response) vias(req *Message) {
 		l := &req.lines[i-1]
 		w.buf = append(w.buf, "Via: "...)
 		from := int(l.value)
-		if stamp {
+		if stamp && i == top.index+1 {
 			w.buf = appendStamped(w.buf, top.Value(), req.Source)
 			from, stamp = top.stop, false
 		}

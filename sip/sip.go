@@ -30,6 +30,7 @@
 //     20.10 and 10.3 want the default then.
 //   - A parameter twice in one URI, Via or name-addr: 400. Headers in the Request-URI: 400 (RFC 3261 19.1.1).
 //   - SIP/x.y other than 2.0 in the start line: 505 from Validate. The case of "sip" does not matter.
+//   - An empty list, or an empty value between commas: 400, save for the lists that RFC 3261 25.1 lets be empty.
 //   - Bytes after the body of a datagram: ignored (RFC 3261 18.3). A Content-Length beyond it: 400.
 //   - No empty line after the headers: 400.
 //   - Past a bound: 513 for the message, its header section and its lines, 414 for the Request-URI, 400 for
@@ -43,7 +44,7 @@ const (
 	MaxHeaders       = 128      // header lines, folded ones counted once
 	MaxURI           = 1 << 10  // bytes in a URI
 	MaxURIParams     = 32       // parameters in a URI, and headers in a URI
-	MaxParams        = 64       // parameters of a Via or name-addr
+	MaxParams        = 64       // parameters of a Via or name-addr; a response of ours has up to two more
 	MaxVia           = 40       // Via values in a request
 	MaxRoute         = 20       // Route values in a request
 )

@@ -26,12 +26,19 @@ type URI struct {
 // error is a static 400.
 func ParseURI(b []byte) (URI, error) {
 	var u URI
-	if len(b) > MaxURI || !isVisible(b) {
+	if !u.parse(b) {
 		return u, errURI
 	}
+	return u, nil
+}
+
+func (u *URI) parse(b []byte) bool {
+	if len(b) > MaxURI || !isVisible(b) {
+		return false
+	}
 	colon := bytes.IndexByte(b, ':')
-	if colon < 1 || !isScheme(b[:colon]) || colon+1 == len(b) {
-		return u, errURI
+	if colon < 1 || colon+1 == len(b) {
+		return false
 	}
 	u.Scheme = b[:colon]
 	rest := b[colon+1:]
@@ -42,19 +49,16 @@ func ParseURI(b []byte) (URI, error) {
 		u.IsSIP, u.Secure = true, true
 	default:
 		u.Opaque = rest
-		return u, nil
+		return isScheme(u.Scheme)
 	}
+	// RFC 3261 19.1.1: user and password may hold ; ? and /, so the "@" comes first.
 	if at := bytes.IndexByte(rest, '@'); at >= 0 {
-		// RFC 3261 19.1.1: user and password may hold ; ? and /, so the "@" comes first, and a second one has no meaning.
-		if bytes.IndexByte(rest[at+1:], '@') >= 0 || !u.userinfo(rest[:at]) {
-			return u, errURI
+		if !u.userinfo(rest[:at]) {
+			return false
 		}
 		rest = rest[at+1:]
 	}
-	if !u.hostport(rest) {
-		return u, errURI
-	}
-	return u, nil
+	return u.hostport(rest)
 }
 
 // isScheme: RFC 3261 25.1, ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ).
@@ -68,14 +72,23 @@ func isScheme(b []byte) bool {
 }
 
 func (u *URI) userinfo(b []byte) bool {
+	const special uint64 = 1<<':' | 1<<'%' | 1<<'"'
 	u.User = b
-	if colon := bytes.IndexByte(b, ':'); colon >= 0 {
-		u.User, u.Password = b[:colon], b[colon+1:]
-		if bytes.IndexByte(u.Password, ':') >= 0 {
+	escaped := false
+	for i, c := range b {
+		if special>>c&1 == 0 {
+			continue
+		}
+		switch {
+		case c == '%':
+			escaped = true
+		case c == '"' || u.Password != nil: // a second colon
 			return false
+		default:
+			u.User, u.Password = b[:i], b[i+1:]
 		}
 	}
-	return len(u.User) > 0 && validEscapes(b) && bytes.IndexByte(b, '"') < 0
+	return len(u.User) > 0 && (!escaped || validEscapes(b))
 }
 
 // hostport reads what follows the "@".
@@ -97,6 +110,9 @@ func (u *URI) hostport(b []byte) bool {
 	}
 	if i == len(b) {
 		return true
+	}
+	if bytes.IndexByte(b[i:], '@') >= 0 { // a second one: each reader would take another host
+		return false
 	}
 	if q := bytes.IndexByte(b[i:], '?'); q >= 0 {
 		u.Headers = b[i+q+1:]

@@ -37,8 +37,8 @@ func (m *Message) checkURI() error {
 	if len(m.uri) > MaxURI {
 		return errURITooLong
 	}
-	u, err := ParseURI(m.uri)
-	if err != nil {
+	var u URI
+	if !u.parse(m.uri) {
 		return errRequestURI
 	}
 	if u.Headers != nil {

@@ -14,6 +14,7 @@ type ValueIter struct {
 	line  uint8 // the line to open next, plus one
 	index uint8 // the open line
 	list  bool
+	empty bool // a line may be empty
 	open  bool
 	pos   int // what is left of the open line
 	end   int
@@ -24,9 +25,10 @@ type ValueIter struct {
 
 // Values walks the values of all lines of that name. Commas separate values where RFC 3261 20 has a list, but
 // not inside <> or a quoted string (RFC 3261 7.3.1); other headers yield one value a line. An empty line
-// yields nothing, an empty value between commas is an error.
+// yields nothing where RFC 3261 25.1 lets it be empty (Supported, Allow, Accept and the like); elsewhere, and
+// between commas, an empty value is an error.
 func (m *Message) Values(n HeaderName) ValueIter {
-	it := ValueIter{m: m, list: n.isList()}
+	it := ValueIter{m: m, list: n.isList(), empty: n.mayBeEmpty()}
 	if n < headerNames {
 		it.line = m.first[n]
 	}
@@ -45,7 +47,10 @@ func (it *ValueIter) Next() bool {
 		l := &it.m.lines[it.line-1]
 		it.index, it.line = it.line-1, l.next
 		it.pos, it.end = int(l.value), int(l.valueEnd)
-		it.open = it.pos < it.end
+		if it.open = it.pos < it.end; !it.open && !it.empty {
+			it.err = errList
+			return false
+		}
 	}
 	if !it.list {
 		it.start, it.stop, it.open = it.pos, it.end, false

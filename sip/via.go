@@ -43,8 +43,12 @@ func ParseVia(b []byte) (Via, error) {
 // sentProtocol reads "SIP / 2.0 / UDP" and the white space behind it (RFC 3261 25.1, SLASH takes white space). It
 // returns where sent-by starts, or -1.
 func (v *Via) sentProtocol(b []byte) int {
-	i := 0
-	for part := range 3 {
+	i, first := 0, 0
+	if len(b) > 8 && string(b[:8]) == "SIP/2.0/" { // as nearly all write it
+		v.Protocol, v.Version = b[:3], b[4:7]
+		i, first = 7, 2
+	}
+	for part := first; part < 3; part++ {
 		if part > 0 {
 			if i = skipLWS(b, i); i == len(b) || b[i] != '/' {
 				return -1
