@@ -39,25 +39,14 @@ func (p *pending) contactsOf(r *transport.Request) error {
 	if r.Count(sip.HeaderContact) == 0 {
 		return p.readPath(&r.Message) // a fetch (10.2.3)
 	}
+	if err := p.wildcardOf(&r.Message); err != nil || p.wildcard {
+		return err
+	}
 	general := p.x.generalExpires(&r.Message)
-	it := r.Values(sip.HeaderContact)
-	for it.Next() {
-		if len(p.contacts) == maxContacts {
-			return errContactMany
-		}
-		if bytes.Equal(it.Value(), []byte("*")) {
-			p.wildcard = true
-		} else if err := p.readContact(it.Value(), general); err != nil {
+	for it := r.Values(sip.HeaderContact); it.Next(); {
+		if err := p.readContact(it.Value(), general); err != nil {
 			return err
 		}
-	}
-	switch {
-	case it.Err() != nil:
-		return errContact
-	case p.wildcard:
-		return p.checkWildcard(&r.Message)
-	case len(p.contacts) == 0:
-		return errContact
 	}
 	if p.listedTwice() {
 		return errContactTwice
@@ -65,16 +54,24 @@ func (p *pending) contactsOf(r *transport.Request) error {
 	return p.readPath(&r.Message)
 }
 
-// checkWildcard: "*" stands alone and with an Expires of zero (RFC 3261 10.2.2 MUST NOT, 10.3 step 6).
-func (p *pending) checkWildcard(m *sip.Message) error {
-	secs, ok, err := m.Expires()
-	if err != nil || !ok || secs != 0 || len(p.contacts) != 0 {
-		return errWildcard
-	}
+// wildcardOf looks for "*", which stands alone and with an Expires of zero (RFC 3261 10.2.2 MUST NOT, 10.3
+// step 6), and bounds the number of Contacts.
+func (p *pending) wildcardOf(m *sip.Message) error {
 	n := 0
-	for it := m.Values(sip.HeaderContact); it.Next(); n++ {
+	it := m.Values(sip.HeaderContact)
+	for ; it.Next(); n++ {
+		p.wildcard = p.wildcard || bytes.Equal(it.Value(), []byte("*"))
 	}
-	if n != 1 {
+	switch {
+	case it.Err() != nil || n == 0:
+		return errContact
+	case n > maxContacts:
+		return errContactMany
+	case !p.wildcard:
+		return nil
+	}
+	secs, ok, err := m.Expires()
+	if err != nil || !ok || secs != 0 || n != 1 {
 		return errWildcard
 	}
 	return nil
@@ -101,50 +98,46 @@ func (p *pending) readContact(value []byte, general int64) error {
 			return errUnreachable
 		}
 	}
-	if q, ok := a.Params.Get("q"); ok {
-		if c.q, ok = parseQ(q); !ok {
-			return errContactQ
-		}
-	}
-	// RFC 3261 10.3 step 7: the parameter, else the header, else the default.
 	requested := general
-	if e, ok := a.Params.Get("expires"); ok {
-		requested = parseExpires(e)
+	if err := p.readParams(&c, a.Params, &requested); err != nil {
+		return err
 	}
-	// 423 if and only if the request is above zero, below an hour and below the minimum.
+	// RFC 3261 10.3 step 7: 423 if and only if the request is above zero, below an hour and below the minimum.
 	if requested > 0 && requested < hour && requested < p.x.minExpires {
 		return p.x.tooBrief
 	}
 	c.expires = min(requested, p.x.maxExpires)
-	if c.params, err = p.keep(a.Params); err != nil {
-		return err
-	}
 	p.contacts = append(p.contacts, c)
 	return nil
 }
 
-// keep returns the parameters that are stored with a binding: all but q and expires, unfolded.
-func (p *pending) keep(params sip.Params) ([]byte, error) {
-	if len(params) == 0 {
-		return nil, nil
-	}
+// readParams reads q and expires, which comes before the header and the default (RFC 3261 10.3 step 7), and
+// keeps all other parameters, unfolded.
+func (p *pending) readParams(c *contact, params sip.Params, requested *int64) error {
 	start := len(p.text)
 	it := params.Iter()
 	for it.Next() {
-		if name := it.Name(); bytes.EqualFold(name, []byte("q")) || bytes.EqualFold(name, []byte("expires")) {
-			continue
+		switch name := it.Name(); {
+		case bytes.EqualFold(name, []byte("q")):
+			var ok bool
+			if c.q, ok = parseQ(it.Value()); !ok {
+				return errContactQ
+			}
+		case bytes.EqualFold(name, []byte("expires")):
+			*requested = parseExpires(it.Value())
+		default:
+			p.text = append(p.text, ';')
+			p.text = sip.AppendUnfolded(p.text, it.Raw())
 		}
-		p.text = append(p.text, ';')
-		p.text = sip.AppendUnfolded(p.text, it.Raw())
 	}
-	kept := p.text[start:]
+	c.params = p.text[start:len(p.text):len(p.text)]
 	switch {
-	case it.Err() != nil || sip.CheckValue(kept) != nil: // a quoted-pair may hide a control
-		return nil, errContact
-	case len(kept) > maxParams:
-		return nil, errContactLong
+	case it.Err() != nil || sip.CheckValue(c.params) != nil: // a quoted-pair may hide a control
+		return errContact
+	case len(c.params) > maxParams:
+		return errContactLong
 	}
-	return kept, nil
+	return nil
 }
 
 // listedTwice reports whether two Contacts of the request are equal by RFC 3261 19.1.4: one of them would
