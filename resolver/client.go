@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,9 @@ func (c *client) query(ctx context.Context, q Question) *RRset {
 		set, err := c.ask(ctx, c.servers[i], q)
 		switch {
 		case err != nil:
-			problems = append(problems, fmt.Sprintf("%s: %s", c.servers[i], reason(err)))
+			if p := fmt.Sprintf("%s: %s", c.servers[i], reason(err)); !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
 			continue
 		case !set.Failed():
 			c.good.Store(uint32(i))
@@ -96,7 +99,7 @@ func overUDP(ctx context.Context, server netip.AddrPort, q Question, id uint16, 
 	if err != nil {
 		return nil, false, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	stop := endWith(ctx, conn)
 	defer stop()
 	if _, err := conn.Write(query); err != nil {
@@ -148,7 +151,7 @@ func overTCP(ctx context.Context, server netip.AddrPort, q Question, id uint16, 
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	stop := endWith(ctx, conn)
 	defer stop()
 	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(query)), uint16(len(query)))

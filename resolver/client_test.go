@@ -44,7 +44,9 @@ func TestJunkIsIgnored(t *testing.T) {
 		}
 		good := pack(reply(m, "192.0.2.1"))
 		return [][]byte{
-			{}, {0}, good[:11], good[:12], good[:len(good)-3],
+			{},
+			{0},
+			good[:11], good[:12], good[:len(good)-3],
 			forged(func(r *dns.Msg) { r.Id++ }),
 			forged(func(r *dns.Msg) { r.Response = false }),
 			forged(func(r *dns.Msg) { r.Opcode = dns.OpcodeNotify }),
@@ -69,7 +71,7 @@ func TestJunkIsIgnored(t *testing.T) {
 // TestOtherSourceIsIgnored lets a forger who knows everything answer from another port.
 func TestOtherSourceIsIgnored(t *testing.T) {
 	t.Parallel()
-	real, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	honest, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,19 +82,19 @@ func TestOtherSourceIsIgnored(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		buf := make([]byte, 512)
-		n, from, err := real.ReadFromUDPAddrPort(buf)
+		n, from, err := honest.ReadFromUDPAddrPort(buf)
 		m := new(dns.Msg)
 		if err != nil || m.Unpack(buf[:n]) != nil {
 			return
 		}
 		_, _ = forger.WriteToUDPAddrPort(pack(reply(m, "192.0.2.66")), from)
-		_, _ = real.WriteToUDPAddrPort(pack(reply(m, "192.0.2.1")), from)
+		_, _ = honest.WriteToUDPAddrPort(pack(reply(m, "192.0.2.1")), from)
 	})
-	set := newTestClient(5*time.Second, real.LocalAddr().(*net.UDPAddr).AddrPort()).query(context.Background(), question)
+	set := newTestClient(5*time.Second, honest.LocalAddr().(*net.UDPAddr).AddrPort()).query(context.Background(), question)
 	if len(set.Addrs) != 1 || set.Addrs[0].String() != "192.0.2.1" {
 		t.Errorf("got %+v", set)
 	}
-	real.Close()
+	honest.Close()
 	forger.Close()
 	wg.Wait()
 }

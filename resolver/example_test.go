@@ -55,8 +55,7 @@ func ExampleError() {
 	}
 	defer r.Close()
 	_, err = r.Resolve(context.Background(), "sip:bob@example.org")
-	var e *resolver.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*resolver.Error](err); ok {
 		fmt.Println(e.Class)
 	}
 	fmt.Println(errors.Is(err, &resolver.Error{Class: resolver.NoAddress}))

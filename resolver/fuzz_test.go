@@ -65,6 +65,7 @@ func FuzzNAPTR(f *testing.F) {
 				set.SRV = []SRV{{n, port, port, dns.CanonicalName(replacement)}}
 			case TypeA:
 				set.Addrs = someAddr
+			case TypeAAAA:
 			}
 			return set
 		}

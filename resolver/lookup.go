@@ -190,8 +190,12 @@ func (l *lookup) result(sel Selection) *Result {
 
 // trace lists the finished steps, with the notes of a last pass of Select.
 func (l *lookup) trace() []Step {
-	notes := map[Question][]string{}
-	Select(l.d, &l.policy, l.known, l.again(), func(q Question, text string) {
+	notes, used := map[Question][]string{}, map[Question]bool{}
+	known := func(q Question) (Answer, bool) {
+		used[q] = true
+		return l.known(q)
+	}
+	Select(l.d, &l.policy, known, l.again(), func(q Question, text string) {
 		notes[q] = append(notes[q], text)
 	})
 	target := l.d.Host
@@ -206,8 +210,9 @@ func (l *lookup) trace() []Step {
 			s.RCode, s.TTL, s.Records = f.answer.RCode, f.answer.Left, f.answer.Records()
 			note = append([]string{}, status(f.answer)...)
 			note = append(note, notes[f.q]...)
-		} else {
-			note = append(note, "the answer was not needed")
+		}
+		if !used[f.q] {
+			note = append(note, "asked ahead and not needed")
 		}
 		s.Note = strings.Join(note, "; ")
 		steps = append(steps, s)
@@ -218,9 +223,9 @@ func (l *lookup) trace() []Step {
 // status says what an answer without records is.
 func status(a Answer) []string {
 	switch {
-	case a.Failed() && a.Detail != "":
-		return []string{a.RCode.String() + ": " + a.Detail}
-	case a.Failed() || a.RCode == NXDomain:
+	case a.Failed():
+		return []string{a.why()}
+	case a.RCode == NXDomain:
 		return []string{a.RCode.String()}
 	case a.Empty():
 		return []string{"no such record"}

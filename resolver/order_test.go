@@ -16,8 +16,12 @@ func TestWeights(t *testing.T) {
 	t.Parallel()
 	const draws = 100_000
 	set := []SRV{
-		{1, 6000, 1, "a."}, {1, 3000, 1, "b."}, {1, 1000, 1, "c."}, {1, 0, 1, "zero."},
-		{2, 65535, 1, "later."}, {0, 0, 1, "first."},
+		{1, 6000, 1, "a."},
+		{1, 3000, 1, "b."},
+		{1, 1000, 1, "c."},
+		{1, 0, 1, "zero."},
+		{2, 65535, 1, "later."},
+		{0, 0, 1, "first."},
 	}
 	g := rand.New(rand.NewPCG(1, 2))
 	draw := func(sum uint32) uint32 { return uint32(g.Uint64N(uint64(sum) + 1)) }
@@ -180,8 +184,8 @@ func TestSelectProperties(t *testing.T) {
 }
 
 func checkQuestion(t *rapid.T, d *Destination, q Question) {
-	clear := slices.Contains([]string{"_sip._udp.example.com.", "_sip._tcp.example.com.", "_sip._sctp.example.com.", "_sip._ws.example.com."}, q.Name)
-	if d.Secure && clear && d.Transport != NoTransport {
+	inClear := slices.Contains([]string{"_sip._udp.example.com.", "_sip._tcp.example.com.", "_sip._sctp.example.com.", "_sip._ws.example.com."}, q.Name)
+	if d.Secure && inClear && d.Transport != NoTransport {
 		t.Fatalf("%s asked for %s", q, d.URI)
 	}
 	if d.Addr.IsValid() || d.Port != 0 && q.Type != TypeA && q.Type != TypeAAAA || q.Name == "." {

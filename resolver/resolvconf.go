@@ -22,7 +22,7 @@ func SystemServers(path string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // read only: nothing is lost
 	servers, err := parseResolvConf(f)
 	if err == nil && len(servers) == 0 {
 		servers = loopbackServer()

@@ -60,7 +60,7 @@ type Resolver struct {
 	cache   *cache
 	source  Source
 	flights *flights
-	whom    string // " from " and the servers, for what people read
+	whom    string                     // " from " and the servers, for what people read
 	draws   func() (again func() Draw) // the randomness of one lookup, the same at every pass
 }
 

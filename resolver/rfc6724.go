@@ -145,7 +145,7 @@ func routeSource(dst netip.Addr) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	local, ok := conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return netip.Addr{}

@@ -127,6 +127,18 @@ type RRset struct {
 // Failed reports that the answer is unknown, as opposed to empty: asking again later may help.
 func (s *RRset) Failed() bool { return s.RCode != NoError && s.RCode != NXDomain }
 
+// why says in words what the failure is.
+func (s *RRset) why() string {
+	switch {
+	case s.Detail == "":
+		return s.RCode.String()
+	case s.RCode < 0: // our own: the detail says it all
+		return s.Detail
+	default:
+		return s.RCode.String() + ", " + s.Detail
+	}
+}
+
 // Empty reports that the set holds no record.
 func (s *RRset) Empty() bool { return len(s.NAPTR)+len(s.SRV)+len(s.Addrs) == 0 }
 

@@ -89,6 +89,7 @@ func (s *selector) run() {
 		s.notef(Question{}, "the transport is given: no NAPTR (RFC 3263 4.1)")
 		s.transportServers([]Transport{s.d.Transport})
 	default:
+		s.notef(Question{}, "neither port nor transport is given: NAPTR, then SRV (RFC 3263 4.1)")
 		s.byNAPTR()
 	}
 }
@@ -399,9 +400,9 @@ func (s *selector) fail(set *RRset) {
 func (s *selector) failure() *Error {
 	switch {
 	case s.failed != nil:
-		return &Error{DNSFailure, fmt.Sprintf("%s: %s: %s", s.failed.Question, s.failed.RCode, s.failed.Detail)}
+		return &Error{DNSFailure, fmt.Sprintf("%s: %s", s.failed.Question, s.failed.why())}
 	case s.limited != nil:
-		return &Error{LoopOrLimit, fmt.Sprintf("%s: %s", s.limited.Question, s.limited.Detail)}
+		return &Error{LoopOrLimit, fmt.Sprintf("%s: %s", s.limited.Question, s.limited.why())}
 	case s.root != "":
 		return &Error{ServiceNotAvailable, s.root + " has the SRV target \".\": the domain says that it does not have this service"}
 	case s.absent != "" && undot(s.absent) == s.d.Host && s.dead == "":

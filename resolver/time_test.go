@@ -40,19 +40,34 @@ _sips._tcp.n.example. SRV 0 0 5061 a.two.example.
 		want      string
 		took      time.Duration
 	}{
-		{"AAAA a little late", "sip:example.com:5060", map[string]time.Duration{"example.com. AAAA": 200 * ms},
-			"udp [2001:db8::1]:5060, udp 192.0.2.1:5060", 200 * ms},
+		{
+			"AAAA a little late", "sip:example.com:5060",
+			map[string]time.Duration{"example.com. AAAA": 200 * ms},
+			"udp [2001:db8::1]:5060, udp 192.0.2.1:5060", 200 * ms,
+		},
 		{"AAAA too late", "sip:example.com:5060", map[string]time.Duration{"example.com. AAAA": 3000 * ms}, "udp 192.0.2.1:5060", 250 * ms},
 		{"A too late", "sip:example.com:5060", map[string]time.Duration{"example.com. A": 3000 * ms}, "udp [2001:db8::1]:5060", 250 * ms},
-		{"both late", "sip:example.com:5060", map[string]time.Duration{"example.com. A": 1000 * ms, "example.com. AAAA": 1200 * ms},
-			"udp [2001:db8::1]:5060, udp 192.0.2.1:5060", 1200 * ms},
+		{
+			"both late", "sip:example.com:5060",
+			map[string]time.Duration{"example.com. A": 1000 * ms, "example.com. AAAA": 1200 * ms},
+			"udp [2001:db8::1]:5060, udp 192.0.2.1:5060", 1200 * ms,
+		},
 		{"both never", "sip:example.com:5060", map[string]time.Duration{"example.com. A": time.Hour, "example.com. AAAA": time.Hour}, "dns_failure", 4000 * ms},
-		{"a backup that is slow is waited for", "sip:two.example;transport=udp", map[string]time.Duration{"b.two.example. A": 1000 * ms},
-			"udp 192.0.2.11:5060, udp 192.0.2.12:5060", 1000 * ms},
-		{"a backup that never answers", "sip:two.example;transport=udp", map[string]time.Duration{"b.two.example. A": time.Hour, "b.two.example. AAAA": time.Hour},
-			"udp 192.0.2.11:5060", 4000 * ms},
-		{"an SRV that NAPTR makes useless is not waited for", "sip:n.example", map[string]time.Duration{"_sip._udp.n.example. SRV": time.Hour},
-			"tls 192.0.2.11:5061", 0},
+		{
+			"a backup that is slow is waited for", "sip:two.example;transport=udp",
+			map[string]time.Duration{"b.two.example. A": 1000 * ms},
+			"udp 192.0.2.11:5060, udp 192.0.2.12:5060", 1000 * ms,
+		},
+		{
+			"a backup that never answers", "sip:two.example;transport=udp",
+			map[string]time.Duration{"b.two.example. A": time.Hour, "b.two.example. AAAA": time.Hour},
+			"udp 192.0.2.11:5060", 4000 * ms,
+		},
+		{
+			"an SRV that NAPTR makes useless is not waited for", "sip:n.example",
+			map[string]time.Duration{"_sip._udp.n.example. SRV": time.Hour},
+			"tls 192.0.2.11:5061", 0,
+		},
 		{"NAPTR never answers: no guess", "sip:two.example", map[string]time.Duration{"two.example. NAPTR": time.Hour}, "dns_failure", 4000 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {

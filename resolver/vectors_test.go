@@ -250,7 +250,7 @@ func describe(res *Result) string {
 func (o *outcome) check(res *Result) error {
 	if o.Error != "" || res.Err != nil {
 		if res.Err == nil || string(res.Err.Class) != o.Error {
-			return fmt.Errorf("error: got %v, want %q, targets %v", res.Err, o.Error, o.Targets)
+			return fmt.Errorf("error: got %v, want %q, targets %v", got(res), o.Error, o.Targets)
 		}
 		return nil
 	}
@@ -348,8 +348,8 @@ func (c *vectorCase) playSteps(t *testing.T, r *Resolver, server *fakeDNS, clock
 				t.Errorf("step %d at %v: asked %v, want %s", i, s.At, asked, q)
 			}
 		}
-		if any := s.QueriesAnyOf; len(any) > 0 && !slices.ContainsFunc(asked, func(q string) bool { return slices.Contains(any, q) }) {
-			t.Errorf("step %d at %v: asked %v, want one of %v", i, s.At, asked, any)
+		if these := s.QueriesAnyOf; len(these) > 0 && !slices.ContainsFunc(asked, func(q string) bool { return slices.Contains(these, q) }) {
+			t.Errorf("step %d at %v: asked %v, want one of %v", i, s.At, asked, these)
 		}
 	}
 }

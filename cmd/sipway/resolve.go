@@ -145,11 +145,11 @@ func chooseSource(c *cli.Context, uri string, o *resolver.Options) error {
 	servers := c.StringSlice("server")
 	if !c.IsSet("zone") {
 		for _, s := range servers {
-			a, err := serverAddress(c.Context, s)
+			all, err := serverAddresses(c.Context, s)
 			if err != nil {
 				return err
 			}
-			o.Servers = append(o.Servers, a)
+			o.Servers = append(o.Servers, all...)
 		}
 		return nil
 	}
@@ -167,13 +167,14 @@ func chooseSource(c *cli.Context, uri string, o *resolver.Options) error {
 	return nil
 }
 
-// serverAddress reads HOST:PORT, HOST, or an address alone; the port is 53 unless given.
-func serverAddress(ctx context.Context, s string) (netip.AddrPort, error) {
+// serverAddresses reads HOST:PORT, HOST, or an address alone; the port is 53 unless given. A name may have
+// several addresses: each is a server.
+func serverAddresses(ctx context.Context, s string) ([]netip.AddrPort, error) {
 	if a, err := netip.ParseAddrPort(s); err == nil && a.Port() != 0 {
-		return a, nil
+		return []netip.AddrPort{a}, nil
 	}
 	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return netip.AddrPortFrom(a, 53), nil
+		return []netip.AddrPort{netip.AddrPortFrom(a, 53)}, nil
 	}
 	host, port := s, "53"
 	if h, p, err := net.SplitHostPort(s); err == nil {
@@ -181,18 +182,22 @@ func serverAddress(ctx context.Context, s string) (netip.AddrPort, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" {
-		return netip.AddrPort{}, usageError("--server %s is not HOST:PORT; for example: --server 192.0.2.53:53", printable(s))
+		return nil, usageError("--server %s is not HOST:PORT; for example: --server 192.0.2.53:53", printable(s))
 	}
 	r, err := resolver.New(resolver.Options{})
 	if err != nil {
-		return netip.AddrPort{}, &exitError{exitNetwork, err}
+		return nil, &exitError{exitNetwork, err}
 	}
 	defer r.Close()
 	res, err := r.Resolve(ctx, "sip:"+net.JoinHostPort(host, port)) // addresses only: the port is given
 	if err != nil {
-		return netip.AddrPort{}, &exitError{exitNetwork, fmt.Errorf("--server %s: %w; give its IP address", printable(s), err)}
+		return nil, &exitError{exitNetwork, fmt.Errorf("--server %s: %w; give its IP address", printable(s), err)}
 	}
-	return res.Targets[0].AddrPort(), nil
+	var all []netip.AddrPort
+	for i := range res.Targets {
+		all = append(all, res.Targets[i].AddrPort())
+	}
+	return all, nil
 }
 
 // loadZoneFile makes a zone that can be asked from a file, or from a part of one.
@@ -344,7 +349,7 @@ func printResult(w io.Writer, p paint, res *resolver.Result, trace bool) error {
 			fmt.Fprintf(tw, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, t.Transport, t.AddrPort(),
 				printable(t.Host), printable(cmp.Or(t.Service, "-")), priority, weight, ttl)
 		}
-		tw.Flush()
+		_ = tw.Flush() // into memory
 		header, rows, _ := strings.Cut(table.String(), "\n")
 		fmt.Fprintf(&b, "%s\n%s", p.dim(header), rows)
 	}
