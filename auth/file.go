@@ -63,7 +63,7 @@ func LoadUsers(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users file: %w", err)
 	}
-	defer in.Close() //nolint:errcheck // only read
+	defer func() { _ = in.Close() }()
 	info, err := in.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("users file: %w", err)

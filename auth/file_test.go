@@ -137,9 +137,9 @@ func TestSaveSeesOthers(t *testing.T) {
 func TestSaveThroughLink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real.yaml"), filepath.Join(dir, "users.yaml")
-	write(t, real, "realm: d.test\n")
-	if err := os.Symlink(real, link); err != nil {
+	target, link := filepath.Join(dir, "real.yaml"), filepath.Join(dir, "users.yaml")
+	write(t, target, "realm: d.test\n")
+	if err := os.Symlink(target, link); err != nil {
 		t.Skip(err)
 	}
 	f, err := LoadUsers(link)
@@ -152,7 +152,7 @@ func TestSaveThroughLink(t *testing.T) {
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Fatal("the link was replaced", err)
 	}
-	if g, err := LoadUsers(real); err != nil || !g.Exists([]byte("alice")) {
+	if g, err := LoadUsers(target); err != nil || !g.Exists([]byte("alice")) {
 		t.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ type nonceKey struct{ inner, outer [sha256.BlockSize]byte }
 func newNonceKey(secret []byte, realm string) nonceKey {
 	if len(secret) == 0 {
 		secret = make([]byte, sha256.Size)
-		rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
+		_, _ = rand.Read(secret) // never fails since Go 1.24
 	}
 	h := hmac.New(sha256.New, secret)
 	h.Write([]byte("sipway digest nonce\x00" + realm))

@@ -10,7 +10,7 @@ const passwordAlphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 func GeneratePassword() string {
 	const signs, group = 16, 4
 	var random [signs]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails since Go 1.24
+	_, _ = rand.Read(random[:]) // never fails since Go 1.24
 	out := make([]byte, 0, signs+signs/group-1)
 	for i, r := range random {
 		if i > 0 && i%group == 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,17 +23,17 @@ type Users interface {
 type Result uint8
 
 const (
-	// NoCredentials: no Digest credentials for our realm. Challenge with 401.
+	// NoCredentials means no Digest credentials for our realm. Challenge with 401.
 	NoCredentials Result = iota
-	// OK: the credentials are right and the nonce is ours, fresh, and was given to this address.
+	// OK means that the credentials are right and the nonce is ours, fresh, and was given to this address.
 	OK
-	// Stale: the credentials are right but the nonce is too old, or not ours, or was given to another
+	// Stale means that the credentials are right but the nonce is too old, or not ours, or was given to another
 	// address or for another algorithm. Challenge with 401 and stale=true.
 	Stale
-	// Denied: no such user, wrong password, or a variant that was not offered. Challenge with 401; the
+	// Denied means no such user, wrong password, or a variant that was not offered. Challenge with 401; the
 	// cases are not told apart, neither here nor on the wire.
 	Denied
-	// Malformed: credentials that cannot be read, or whose digest-uri is not this request's. Answer 400.
+	// Malformed means credentials that cannot be read, or whose digest-uri is not this request's. Answer 400.
 	Malformed
 )
 
@@ -197,13 +198,7 @@ func (v *Verifier) denotes(digest, request []byte) bool {
 // ownHost reports whether u's host is the realm or one of the hosts given to NewVerifier.
 func (v *Verifier) ownHost(u *sip.URI) bool {
 	if a, ok := u.Addr(); ok {
-		a = a.Unmap()
-		for _, own := range v.addrs {
-			if a == own {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(v.addrs, a.Unmap())
 	}
 	host := bytes.TrimSuffix(u.Host, []byte("."))
 	for _, own := range v.names {

@@ -88,8 +88,15 @@ func (c client) line() string {
 	q := func(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
 	var parts []string
 	for _, p := range [][2]string{
-		{"username", q(c.user)}, {"realm", q(c.realm)}, {"nonce", q(c.nonce)}, {"uri", q(c.uri)},
-		{"response", q(response)}, {"algorithm", c.alg.String()}, {"cnonce", q(c.cnonce)}, {"qop", c.qop}, {"nc", c.nc},
+		{"username", q(c.user)},
+		{"realm", q(c.realm)},
+		{"nonce", q(c.nonce)},
+		{"uri", q(c.uri)},
+		{"response", q(response)},
+		{"algorithm", c.alg.String()},
+		{"cnonce", q(c.cnonce)},
+		{"qop", c.qop},
+		{"nc", c.nc},
 	} {
 		if p[0] != c.leave {
 			parts = append(parts, p[0]+"="+p[1])

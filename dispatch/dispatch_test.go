@@ -183,8 +183,10 @@ func TestServeSIP(t *testing.T) {
 		{"C014 malformed headers that nobody needs", message("INVITE", "sip:bob@d.test", "Date: tomorrow", "Subject:", "Warning: ,;"), 302, ""},
 
 		// 11.2, 20.5, 8.2: the domain itself
-		{"C191 C012 OPTIONS to the domain", message("OPTIONS", "sip:d.test"), 200,
-			"Allow: " + allowAll + "\nAccept: application/sdp\nAccept-Encoding: identity\nAccept-Language: en\nSupported: path"},
+		{
+			"C191 C012 OPTIONS to the domain", message("OPTIONS", "sip:d.test"), 200,
+			"Allow: " + allowAll + "\nAccept: application/sdp\nAccept-Encoding: identity\nAccept-Language: en\nSupported: path",
+		},
 		{"OPTIONS at Max-Forwards 0", message("OPTIONS", "sip:d.test", "Max-Forwards: 0"), 200, "Allow: " + allowAll},
 		{"OPTIONS to our address", message("OPTIONS", "sip:192.0.2.1:5060"), 200, ""},
 		{"OPTIONS to our name", message("OPTIONS", "sip:edge1.d.test;transport=udp"), 200, ""},
@@ -347,8 +349,10 @@ func TestNoRelay(t *testing.T) {
 	for _, method := range []string{"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REFER", "NOTIFY", "OPTIONS", "BYE", "INFO", "UPDATE", "PRACK", "FOO"} {
 		for _, from := range []string{"sip:alice@d.test", "sip:carol@c.test"} {
 			for _, lines := range [][]string{
-				nil, {"Authorization: " + credentials, "Proxy-Authorization: " + credentials},
-				{"Route: <sip:d.test;lr>, <sip:next.test;lr>"}, {"To: <sip:bob@d.test>;tag=in-dialog"},
+				nil,
+				{"Authorization: " + credentials, "Proxy-Authorization: " + credentials},
+				{"Route: <sip:d.test;lr>, <sip:next.test;lr>"},
+				{"To: <sip:bob@d.test>;tag=in-dialog"},
 			} {
 				lines := append(lines, "From: <"+from+">;tag=1")
 				for uri, want := range map[string]int{
@@ -395,8 +399,13 @@ func TestErrors(t *testing.T) {
 		code  int
 		extra string
 	}{
-		{"status", 423, "Min-Expires: 60"}, {"wrapped", 503, "Retry-After: 5"}, {"error", 500, ""}, {"panic", 500, ""},
-		{"nothing", 0, ""}, {"smuggled", 0, ""}, {"late panic", 200, ""},
+		{"status", 423, "Min-Expires: 60"},
+		{"wrapped", 503, "Retry-After: 5"},
+		{"error", 500, ""},
+		{"panic", 500, ""},
+		{"nothing", 0, ""},
+		{"smuggled", 0, ""},
+		{"late panic", 200, ""},
 	} {
 		d := sut(t, func(o *Options) {
 			o.Domains = []Domain{{Name: "d.test", Registrar: roles[tc.role]}}

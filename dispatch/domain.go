@@ -116,15 +116,7 @@ func (d *Dispatcher) ownAddress(u *sip.URI, local netip.AddrPort) bool {
 	same := func(own netip.AddrPort) bool {
 		return a == own.Addr() && (!u.HasPort || own.Port() == 0 || u.Port == own.Port())
 	}
-	if same(netip.AddrPortFrom(local.Addr().Unmap().WithZone(""), local.Port())) {
-		return true
-	}
-	for _, own := range d.addresses {
-		if same(own) {
-			return true
-		}
-	}
-	return false
+	return same(netip.AddrPortFrom(local.Addr().Unmap().WithZone(""), local.Port())) || slices.ContainsFunc(d.addresses, same)
 }
 
 // canonicalHost is a host name as it is looked up: lower case, no final dot.

@@ -8,8 +8,6 @@ import (
 )
 
 // What is refused here. Static, so that refusing costs nothing.
-//
-//nolint:gochecknoglobals // constants in all but name
 var (
 	errBadMessage  = &sip.StatusError{Code: 400, Reason: "Bad Request"}
 	errBadURI      = &sip.StatusError{Code: 400, Reason: "Bad Request-URI"}

@@ -67,8 +67,6 @@ func New(o Options) *Redirect {
 }
 
 // What cannot be redirected. Static, so that refusing costs nothing.
-//
-//nolint:gochecknoglobals // constants in all but name
 var (
 	errNoUser      = &sip.StatusError{Code: 404, Reason: "Not Found"}
 	errUnavailable = &sip.StatusError{Code: 480, Reason: "Temporarily Unavailable"}

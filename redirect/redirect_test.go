@@ -32,8 +32,8 @@ type put struct{ record location.Record }
 
 func (p put) Apply(location.Record) (location.Record, error) { return p.record, nil }
 
-// store is a real location store that keeps nothing on disk.
-func store(t testing.TB, aor string, bindings ...bind) *location.Store {
+// store is a real location store that keeps nothing on disk, with the bindings of bob.
+func store(t testing.TB, bindings ...bind) *location.Store {
 	t.Helper()
 	s, err := location.Open("", location.Options{Durability: location.None})
 	if err != nil {
@@ -48,7 +48,7 @@ func store(t testing.TB, aor string, bindings ...bind) *location.Store {
 		})
 	}
 	if len(rec) > 0 {
-		if pending, err := s.Update([]byte(aor), put{rec}, nil); err != nil || pending {
+		if pending, err := s.Update([]byte("sip:bob@d.test"), put{rec}, nil); err != nil || pending {
 			t.Fatal(pending, err)
 		}
 	}
@@ -131,14 +131,30 @@ func TestRedirect(t *testing.T) {
 		code     int
 		want     []string
 	}{
-		{"C032 ordered by q, C041 in <>", "", []bind{{"sip:bob@192.0.2.2", 500, 60, 0}, {"sip:bob@192.0.2.3;transport=tcp", 1000, 60, 0}}, 302,
-			[]string{"<sip:bob@192.0.2.3;transport=tcp>;q=1;expires=60", "<sip:bob@192.0.2.2>;q=0.5;expires=60"}},
-		{"C070 equal q: the latest first, then as written", "", []bind{{"sip:a@h", 700, 60, 9}, {"sip:b@h", 700, 60, 3}, {"sip:c@h", 700, 60, 9}, {"sip:d@h", 710, 60, 99}}, 302,
-			[]string{"<sip:d@h>;q=0.71;expires=60", "<sip:b@h>;q=0.7;expires=60", "<sip:a@h>;q=0.7;expires=60", "<sip:c@h>;q=0.7;expires=60"}},
-		{"C033 what is left, not rounded up", "", []bind{{"sip:a@h", 1000, 119.9, 0}, {"sip:b@h", 0, 0.001, 0}}, 302,
-			[]string{"<sip:a@h>;q=1;expires=119", "<sip:b@h>;q=0;expires=1"}},
-		{"C071 expired bindings are not there", "", []bind{{"sip:a@h", 1000, 0, 0}, {"sip:b@h", 500, -5, 0}, {"sip:c@h", 5, 1, 0}}, 302,
-			[]string{"<sip:c@h>;q=0.005;expires=1"}},
+		{
+			"C032 ordered by q, C041 in <>", "",
+			[]bind{{"sip:bob@192.0.2.2", 500, 60, 0}, {"sip:bob@192.0.2.3;transport=tcp", 1000, 60, 0}},
+			302,
+			[]string{"<sip:bob@192.0.2.3;transport=tcp>;q=1;expires=60", "<sip:bob@192.0.2.2>;q=0.5;expires=60"},
+		},
+		{
+			"C070 equal q: the latest first, then as written", "",
+			[]bind{{"sip:a@h", 700, 60, 9}, {"sip:b@h", 700, 60, 3}, {"sip:c@h", 700, 60, 9}, {"sip:d@h", 710, 60, 99}},
+			302,
+			[]string{"<sip:d@h>;q=0.71;expires=60", "<sip:b@h>;q=0.7;expires=60", "<sip:a@h>;q=0.7;expires=60", "<sip:c@h>;q=0.7;expires=60"},
+		},
+		{
+			"C033 what is left, not rounded up", "",
+			[]bind{{"sip:a@h", 1000, 119.9, 0}, {"sip:b@h", 0, 0.001, 0}},
+			302,
+			[]string{"<sip:a@h>;q=1;expires=119", "<sip:b@h>;q=0;expires=1"},
+		},
+		{
+			"C071 expired bindings are not there", "",
+			[]bind{{"sip:a@h", 1000, 0, 0}, {"sip:b@h", 500, -5, 0}, {"sip:c@h", 5, 1, 0}},
+			302,
+			[]string{"<sip:c@h>;q=0.005;expires=1"},
+		},
 		{"all expired", "", []bind{{"sip:a@h", 1000, 0, 0}}, 480, nil},
 		{"C038 no binding", "", nil, 480, nil},
 		{"C038 no such user", "sip:ghost@d.test", nil, 404, nil},
@@ -148,18 +164,38 @@ func TestRedirect(t *testing.T) {
 		{"C036 only itself", "", []bind{{"sip:bob@d.test", 1000, 60, 0}}, 404, nil},
 		{"C036 itself in disguise", "sip:%62ob@D.TEST", []bind{{"sip:bob@d.test;x=1", 1000, 60, 0}}, 404, nil},
 		{"C036 itself left out", "", []bind{{"sip:bob@d.test", 1000, 60, 0}, {"sip:a@h", 500, 60, 0}}, 302, []string{"<sip:a@h>;q=0.5;expires=60"}},
-		{"itself with another transport is elsewhere", "", []bind{{"sip:bob@d.test;transport=tcp", 1000, 60, 0}}, 302,
-			[]string{"<sip:bob@d.test;transport=tcp>;q=1;expires=60"}},
+		{
+			"itself with another transport is elsewhere", "",
+			[]bind{{"sip:bob@d.test;transport=tcp", 1000, 60, 0}},
+			302,
+			[]string{"<sip:bob@d.test;transport=tcp>;q=1;expires=60"},
+		},
 		{"itself once its headers are taken off", "", []bind{{"sip:bob@d.test?Subject=x", 1000, 60, 0}}, 404, nil},
-		{"C040 sips only to sips", "sips:bob@d.test", []bind{{"sip:a@h", 1000, 60, 0}, {"sips:b@h", 500, 60, 0}, {"tel:+1", 700, 60, 0}}, 302,
-			[]string{"<sips:b@h>;q=0.5;expires=60"}},
+		{
+			"C040 sips only to sips", "sips:bob@d.test",
+			[]bind{{"sip:a@h", 1000, 60, 0}, {"sips:b@h", 500, 60, 0}, {"tel:+1", 700, 60, 0}},
+			302,
+			[]string{"<sips:b@h>;q=0.5;expires=60"},
+		},
 		{"C040 none is sips", "sips:bob@d.test", []bind{{"sip:a@h", 1000, 60, 0}}, 480, nil},
-		{"sip may go to sips and tel", "", []bind{{"sips:b@h", 500, 60, 0}, {"tel:+1", 400, 60, 0}}, 302,
-			[]string{"<sips:b@h>;q=0.5;expires=60", "<tel:+1>;q=0.4;expires=60"}},
-		{"C189 regescrt: headers of a contact stay here", "", []bind{{"sip:bob@h;a=1?Route=%3Csip:evil%3E&x=y", 1000, 60, 0}, {"sip:b?b@h?", 900, 60, 0}}, 302,
-			[]string{"<sip:bob@h;a=1>;q=1;expires=60", "<sip:b?b@h>;q=0.9;expires=60"}},
-		{"a contact that is no URI is left out", "", []bind{{"sip:a@h\r\nX: y", 1000, 60, 0}, {"<sip:x@h>", 1000, 60, 0}, {"sip:b@h", 1, 60, 0}}, 302,
-			[]string{"<sip:b@h>;q=0.001;expires=60"}},
+		{
+			"sip may go to sips and tel", "",
+			[]bind{{"sips:b@h", 500, 60, 0}, {"tel:+1", 400, 60, 0}},
+			302,
+			[]string{"<sips:b@h>;q=0.5;expires=60", "<tel:+1>;q=0.4;expires=60"},
+		},
+		{
+			"C189 regescrt: headers of a contact stay here", "",
+			[]bind{{"sip:bob@h;a=1?Route=%3Csip:evil%3E&x=y", 1000, 60, 0}, {"sip:b?b@h?", 900, 60, 0}},
+			302,
+			[]string{"<sip:bob@h;a=1>;q=1;expires=60", "<sip:b?b@h>;q=0.9;expires=60"},
+		},
+		{
+			"a contact that is no URI is left out", "",
+			[]bind{{"sip:a@h\r\nX: y", 1000, 60, 0}, {"<sip:x@h>", 1000, 60, 0}, {"sip:b@h", 1, 60, 0}},
+			302,
+			[]string{"<sip:b@h>;q=0.001;expires=60"},
+		},
 		{"at most ten, the best", "", many, 302, first10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -168,7 +204,7 @@ func TestRedirect(t *testing.T) {
 			if uri == "" {
 				uri = "sip:bob@d.test"
 			}
-			s := store(t, "sip:bob@d.test", tc.bindings...)
+			s := store(t, tc.bindings...)
 			for _, u := range []auth.Users{users(t, "bob"), ha1Only{users(t, "bob")}} {
 				x := New(Options{Domain: "d.test", Locations: s, Users: u})
 				code, got := ask(t, x, "INVITE", uri, transport.TCP)
@@ -183,7 +219,7 @@ func TestRedirect(t *testing.T) {
 // C037: unknown methods and option-tags do not stop a redirection.
 func TestUnknownFeatures(t *testing.T) {
 	t.Parallel()
-	x := New(Options{Domain: "d.test", Locations: store(t, "sip:bob@d.test", bind{"sip:a@h", 1000, 60, 0}), Users: users(t, "bob")})
+	x := New(Options{Domain: "d.test", Locations: store(t, bind{"sip:a@h", 1000, 60, 0}), Users: users(t, "bob")})
 	for _, method := range []string{"FOO", "INVITE", "MESSAGE", "BYE", "OPTIONS", "SUBSCRIBE"} {
 		if code, got := ask(t, x, method, "sip:bob@d.test", transport.UDP, "Require: foo", "Proxy-Require: bar", "Wibble: x"); code != 302 || len(got) != 1 {
 			t.Errorf("%s: %d %q", method, code, got)
@@ -194,7 +230,7 @@ func TestUnknownFeatures(t *testing.T) {
 // Without users anybody may be one, so nobody is unknown.
 func TestNoUsers(t *testing.T) {
 	t.Parallel()
-	x := New(Options{Domain: "d.test", Locations: store(t, "sip:bob@d.test", bind{"sip:a@h", 1000, 60, 0})})
+	x := New(Options{Domain: "d.test", Locations: store(t, bind{"sip:a@h", 1000, 60, 0})})
 	if code, _ := ask(t, x, "INVITE", "sip:bob@d.test", transport.UDP); code != 302 {
 		t.Errorf("bob: %d", code)
 	}
@@ -210,14 +246,14 @@ func TestDatagramBound(t *testing.T) {
 	for i := range 10 {
 		long = append(long, bind{uri: fmt.Sprintf("sip:bob%d@h;x=%s", i, strings.Repeat("y", 300)), q: uint16(1000 - i), seconds: 60})
 	}
-	x := New(Options{Domain: "d.test", Locations: store(t, "sip:bob@d.test", long...)})
+	x := New(Options{Domain: "d.test", Locations: store(t, long...)})
 	if code, got := ask(t, x, "INVITE", "sip:bob@d.test", transport.UDP); code != 302 || len(got) != 2 || !strings.HasPrefix(got[0], "<sip:bob0@h;") {
 		t.Errorf("UDP: %d, %d contacts", code, len(got))
 	}
 	if code, got := ask(t, x, "INVITE", "sip:bob@d.test", transport.TCP); code != 302 || len(got) != 10 {
 		t.Errorf("TCP: %d, %d contacts", code, len(got))
 	}
-	x = New(Options{Domain: "d.test", Locations: store(t, "sip:bob@d.test", bind{uri: "sip:b@h;x=" + strings.Repeat("y", sip.MaxURI-10), q: 1, seconds: 60})})
+	x = New(Options{Domain: "d.test", Locations: store(t, bind{uri: "sip:b@h;x=" + strings.Repeat("y", sip.MaxURI-10), q: 1, seconds: 60})})
 	if code, got := ask(t, x, "INVITE", "sip:bob@d.test", transport.UDP); code != 302 || len(got) != 1 {
 		t.Errorf("one long: %d, %d contacts", code, len(got))
 	}
@@ -236,7 +272,7 @@ func TestNoAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("with -race sync.Pool forgets at random")
 	}
-	s := store(t, "sip:bob@d.test", bind{"sip:bob@192.0.2.2:5070;transport=tcp", 500, 60, 0}, bind{"sip:bob@192.0.2.3", 900, 60, 0})
+	s := store(t, bind{"sip:bob@192.0.2.2:5070;transport=tcp", 500, 60, 0}, bind{"sip:bob@192.0.2.3", 900, 60, 0})
 	tag := []byte("tag1")
 	for name, u := range map[string]auth.Users{"users": users(t, "bob"), "HA1 only": ha1Only{users(t, "bob")}, "none": nil} {
 		x := New(Options{Domain: "d.test", Locations: s, Users: u})
@@ -254,7 +290,7 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func BenchmarkRedirect(b *testing.B) {
-	s := store(b, "sip:bob@d.test", bind{"sip:bob@192.0.2.2:5070", 1000, 60, 0})
+	s := store(b, bind{"sip:bob@192.0.2.2:5070", 1000, 60, 0})
 	x := New(Options{Domain: "d.test", Locations: s, Users: users(b, "bob")})
 	r := request("INVITE", "sip:bob@d.test", transport.UDP, func([]byte) {})
 	tag := []byte("tag1")
