@@ -37,6 +37,9 @@ const refresh = "Contact: <sip:bob@192.0.2.7:5060;transport=udp>;+sip.instance=\
 
 // TestAllocates: a refresh costs the new Record, a fetch and a refusal cost nothing.
 func TestAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("not with -race")
+	}
 	p := newPhone(t, nil)
 	for _, c := range []struct {
 		name, raw string
