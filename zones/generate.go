@@ -188,7 +188,8 @@ func (g *generator) services() error {
 		}
 	}
 	var srvs []dns.RR
-	for i, t := range transports() {
+	var order uint16
+	for _, t := range transports() {
 		var made int
 		for _, s := range g.p.Services {
 			if s.Transport != t.name {
@@ -203,9 +204,10 @@ func (g *generator) services() error {
 			}
 		}
 		if made > 0 {
+			order += 10
 			g.rrs = append(g.rrs, &dns.NAPTR{
 				Hdr:   g.header(g.domain, dns.TypeNAPTR),
-				Order: uint16(10 * (i + 1)), Preference: 50, Flags: "s", Service: t.service, Replacement: t.srv + "." + g.domain,
+				Order: order, Preference: 50, Flags: "s", Service: t.service, Replacement: t.srv + "." + g.domain,
 			})
 		}
 	}

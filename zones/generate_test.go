@@ -121,7 +121,7 @@ func TestGenerateDefaults(t *testing.T) {
 	want := []string{
 		"example.test. 60 IN SOA ns1.example.test. hostmaster.example.test. 0 3600 600 604800 60",
 		"example.test. 60 IN NS ns1.example.test.",
-		`example.test. 60 IN NAPTR 30 50 "s" "SIP+D2U" "" _sip._udp.example.test.`,
+		`example.test. 60 IN NAPTR 10 50 "s" "SIP+D2U" "" _sip._udp.example.test.`,
 		"_sip._udp.example.test. 60 IN SRV 0 0 5060 edge1.example.test.",
 		"edge1.example.test. 60 IN A 127.0.0.1", "ns1.example.test. 60 IN A 127.0.0.1", "example.test. 60 IN A 127.0.0.1",
 	}
