@@ -52,12 +52,12 @@ func (c *counters) next() *shard { return &c.shard[c.turn.Add(1)%shards] }
 
 // Stats are counts since the start. Maps have no entry for zero.
 type Stats struct {
-	Requests  map[string]uint64 // that arrived, by method; "UNKNOWN" for others and for responses
-	Answers   map[string]uint64 // sent by the dispatcher itself, refusals of the roles included, by class: "4xx"
-	Dropped   map[string]uint64 // not answered, by reason: response, ack, unanswerable, scanner, unbuildable
-	Registrar uint64            // taken care of by the registrar: answered, challenged or to be answered
-	Redirect  uint64            // redirected
-	Panics    uint64            // roles' panics, each answered with 500
+	Requests  map[string]uint64 `json:"requests"`  // that arrived, by method; "UNKNOWN" for others and for responses
+	Answers   map[string]uint64 `json:"answers"`   // sent by the dispatcher, refusals of the roles included, by class: "4xx"
+	Dropped   map[string]uint64 `json:"dropped"`   // not answered, by reason: response, ack, unanswerable, scanner, unbuildable
+	Registrar uint64            `json:"registrar"` // taken care of by the registrar: answered, challenged or to be answered
+	Redirect  uint64            `json:"redirect"`  // redirected
+	Panics    uint64            `json:"panics"`    // of roles, each answered with 500
 }
 
 // Stats returns the counts. It takes no lock; counts of requests being served may be in part.

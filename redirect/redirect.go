@@ -10,6 +10,7 @@
 package redirect
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/sipway/sipway/auth"
@@ -33,7 +34,7 @@ type Locations interface {
 
 // Options of a redirect server.
 type Options struct {
-	// Domain is the SIP domain it answers for, in lower case, such as "example.test".
+	// Domain is the SIP domain it answers for, "example.test"; case and a final dot are ignored.
 	Domain string
 	// Locations holds the bindings.
 	Locations Locations
@@ -60,7 +61,7 @@ type scratch struct {
 
 // New returns a redirect server.
 func New(o Options) *Redirect {
-	x := &Redirect{domain: []byte(o.Domain), locations: o.Locations, users: o.Users}
+	x := &Redirect{domain: []byte(strings.ToLower(strings.TrimSuffix(o.Domain, "."))), locations: o.Locations, users: o.Users}
 	x.exists, _ = o.Users.(interface{ Exists(user []byte) bool })
 	x.scratch.New = func() any { return new(scratch) }
 	return x
