@@ -105,16 +105,18 @@ func request(o *options, local netip.AddrPort, run string) *template {
 	method := o.mode.method()
 	aor := "sip:u" + string(userMark) + "@" + o.domain
 	uri, contact, extra, body := aor, local, "", ""
+	to := aor
 	switch o.mode {
 	case register:
 		uri, contact, extra = "sip:"+o.domain, o.contact, "Expires: 3600\r\n"
 	case redirect:
 		extra, body = "Content-Type: application/sdp\r\n", sdp
-	case probe:
+	case probe: // of the server, not of a user
+		uri, to = "sip:"+o.domain, "sip:"+o.domain
 	}
 	return newTemplate(fmt.Appendf(nil, "%s"+
 		"Contact: <sip:u%s@%s>\r\nUser-Agent: sipload\r\n%sContent-Length: %d\r\n\r\n%s",
-		head(method, uri, aor, local, run, "To: <"+aor+">\r\n"), userMark, contact, extra, len(body), body))
+		head(method, uri, aor, local, run, "To: <"+to+">\r\n"), userMark, contact, extra, len(body), body))
 }
 
 // ack returns the ACK for a final response to INVITE, without its To, which is the response's
