@@ -91,6 +91,7 @@ func TestEachHeaderBroken(t *testing.T) {
 func FuzzServeSIP(f *testing.F) {
 	f.Add([]byte(message("OPTIONS", "sip:d.test", "Require: x")))
 	f.Add([]byte(message("INVITE", "sip:bob@d.test")))
+	f.Add([]byte("0\r\nV:\r\nV:0/0/0 A\r\n")) // an empty Via line before the top value
 	f.Add([]byte(message("REGISTER", "sip:192.0.2.1", "To: <sip:x@[::1]>")))
 	files, _ := filepath.Glob("../sip/testdata/rfc4475/*.dat")
 	for _, file := range files {
