@@ -38,7 +38,7 @@ const floors = `
 	config, dispatch, nameserver, resolver, admin < cmd/sipway;
 
 	# side by side with the peers; tests
-	NONE < bench, bench/sipload, test;
+	NONE < bench, bench/sipload, test, test/script;
 `
 
 // TestFloors holds every import between our packages against the table.
