@@ -17,15 +17,15 @@ const (
 
 // portOffset starts anywhere, so that two test processes on one machine seldom meet.
 var (
-	portOffset = rand.Uint32N(lastPort - firstPort + 1)
+	portOffset = rand.Uint32N((lastPort - firstPort + 1) / 2)
 	portsGiven atomic.Uint32
 )
 
 // freePort returns a loopback port that is free for UDP and TCP and that this process
-// has not given out before.
+// has not given out before. It gives every other one: a phone takes the next one for TLS unasked.
 func freePort() (int, error) {
-	for range lastPort - firstPort + 1 {
-		port := firstPort + (portOffset+portsGiven.Add(1))%(lastPort-firstPort+1)
+	for range (lastPort - firstPort + 1) / 2 {
+		port := firstPort + 2*((portOffset+portsGiven.Add(1))%((lastPort-firstPort+1)/2))
 		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
 		if err != nil {

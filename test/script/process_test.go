@@ -179,9 +179,9 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	start(ts, args[0], args[1:])
 }
 
-// cmdStop is `stop [NAME]`: SIGTERM, and the process (sipway by default) must exit
+// cmdTerminate is `terminate [NAME]`: SIGTERM, and the process (sipway by default) must exit
 // with 0. With `!` any end will do.
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
 	p := named(ts, args)
 	p.signal(syscall.SIGTERM)
 	p.await(ts)

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 			"sip":          cmdSIP,
 			"sipp":         cmdSIPp,
 			"start":        cmdStart,
-			"stop":         cmdStop,
+			"terminate":    cmdTerminate,
 			"zone-ready":   cmdZoneReady,
 		},
 	})
