@@ -7,12 +7,15 @@ import (
 
 // The character classes of RFC 3261 25.1 as bit sets, one constant for each 64 characters.
 const (
-	digitLo  = 1<<'0' | 1<<'1' | 1<<'2' | 1<<'3' | 1<<'4' | 1<<'5' | 1<<'6' | 1<<'7' | 1<<'8' | 1<<'9'
-	upperHi  = (1<<26 - 1) << ('A' - 64)
-	lowerHi  = (1<<26 - 1) << ('a' - 64)
-	alnumHi  = upperHi | lowerHi
-	tokenLo  = digitLo | 1<<'-' | 1<<'.' | 1<<'!' | 1<<'%' | 1<<'*' | 1<<'+' | 1<<'\''
-	tokenHi  = alnumHi | 1<<('_'-64) | 1<<('`'-64) | 1<<('~'-64)
+	digitLo = 1<<'0' | 1<<'1' | 1<<'2' | 1<<'3' | 1<<'4' | 1<<'5' | 1<<'6' | 1<<'7' | 1<<'8' | 1<<'9'
+	upperHi = (1<<26 - 1) << ('A' - 64)
+	lowerHi = (1<<26 - 1) << ('a' - 64)
+	alnumHi = upperHi | lowerHi
+	tokenLo = digitLo | 1<<'-' | 1<<'.' | 1<<'!' | 1<<'%' | 1<<'*' | 1<<'+' | 1<<'\''
+	tokenHi = alnumHi | 1<<('_'-64) | 1<<('`'-64) | 1<<('~'-64)
+	// token and the paramchar of a URI, "(" and ")" among them
+	paramLo  = tokenLo | 1<<'(' | 1<<')' | 1<<'/' | 1<<':' | 1<<'&' | 1<<'$'
+	paramHi  = tokenHi | 1<<('['-64) | 1<<(']'-64)
 	hostLo   = digitLo | 1<<'-' | 1<<'.'
 	hostHi   = alnumHi | 1<<('_'-64) // no hostname of RFC 3261 has a "_", the DNS has many
 	schemeLo = digitLo | 1<<'-' | 1<<'.' | 1<<'+'
@@ -26,14 +29,41 @@ const (
 	lwsLo      = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n'
 )
 
+// The classes that loops ask for each byte, as a table.
+const (
+	classToken = 1 << iota
+	classHost
+	classParam
+)
+
+//nolint:gochecknoglobals // a constant: the language has none of this type
+var class = makeClasses()
+
+func makeClasses() (t [256]uint8) {
+	for i := range t {
+		c := byte(i)
+		if inSet(c, tokenLo, tokenHi) {
+			t[i] |= classToken
+		}
+		if inSet(c, hostLo, hostHi) {
+			t[i] |= classHost
+		}
+		if inSet(c, paramLo, paramHi) {
+			t[i] |= classParam
+		}
+	}
+	return t
+}
+
 // inSet has no branch: Go's shifts yield 0 past the width, so for each c one of the two does.
 func inSet(c byte, lo, hi uint64) bool { return (lo>>c|hi>>(c-64))&1 != 0 }
 
-func isToken(c byte) bool    { return inSet(c, tokenLo, tokenHi) }
-func isHost(c byte) bool     { return inSet(c, hostLo, hostHi) }
-func isAlpha(c byte) bool    { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool    { return c-'0' <= 9 }
-func isReserved(c byte) bool { return inSet(c, reservedLo, reservedHi) }
+func isToken(c byte) bool     { return class[c]&classToken != 0 }
+func isHost(c byte) bool      { return class[c]&classHost != 0 }
+func isParamName(c byte) bool { return class[c]&classParam != 0 }
+func isAlpha(c byte) bool     { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func isDigit(c byte) bool     { return c-'0' <= 9 }
+func isReserved(c byte) bool  { return inSet(c, reservedLo, reservedHi) }
 
 // isLWS holds CR and LF too: in an indexed line they stand in folds only (RFC 3261 7.3.1).
 func isLWS(c byte) bool { return uint64(lwsLo)>>c&1 != 0 }

@@ -59,6 +59,8 @@ const (
 )
 
 // String returns the name in the long form that RFC 3261 writes, "" for HeaderOther.
+//
+//nolint:funlen // a table in the form of a switch
 func (n HeaderName) String() string {
 	switch n {
 	case HeaderVia:
@@ -161,6 +163,8 @@ func (n HeaderName) String() string {
 }
 
 // ParseHeaderName returns the name that b spells, in any case and in the long or the compact form.
+//
+//nolint:funlen // a table in the form of a switch
 func ParseHeaderName(b []byte) HeaderName {
 	switch len(b) {
 	case 1:

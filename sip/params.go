@@ -100,13 +100,6 @@ func (it *ParamIter) Err() error {
 	return nil
 }
 
-// isParamName holds the token of a header and the paramchar of a URI (RFC 3261 25.1), "(" and ")" among them.
-func isParamName(c byte) bool {
-	const lo = tokenLo | 1<<'(' | 1<<')' | 1<<'/' | 1<<':' | 1<<'&' | 1<<'$'
-	const hi = tokenHi | 1<<('['-64) | 1<<(']'-64)
-	return inSet(c, lo, hi)
-}
-
 // paramValueEnd returns where the value at i ends: a quoted string, or all up to white space or one of ; , < > "
 // which covers token, host and pvalue. It returns -1 if a quoted string does not close.
 func paramValueEnd(b []byte, i int) int {

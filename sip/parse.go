@@ -227,10 +227,10 @@ func (m *Message) index(b []byte, start, end, next int, escaped bool) error {
 	if m.count == MaxHeaders {
 		return errManyHeaders
 	}
-	m.lines[m.count] = line{
-		start: uint16(start), nameEnd: uint16(nameEnd), value: uint16(value), valueEnd: uint16(stop),
-		end: uint16(next), name: name,
-	}
+	l := &m.lines[m.count] // field by field: a literal is built beside it and copied, which costs a tenth of Parse
+	l.start, l.nameEnd, l.end = uint16(start), uint16(nameEnd), uint16(next)
+	l.value, l.valueEnd = uint16(value), uint16(stop)
+	l.name, l.next = name, 0
 	m.count++
 	if name != HeaderOther {
 		if m.first[name] == 0 {

@@ -185,6 +185,7 @@ func reasonGood(code int) string {
 	}
 }
 
+//nolint:funlen // a table in the form of a switch
 func reasonClient(code int) string {
 	if code < 420 {
 		return reasonHTTP(code)
