@@ -1,6 +1,7 @@
 package location
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -16,7 +17,7 @@ type refresh struct {
 	b [1]Binding
 }
 
-func (c *refresh) Apply(old Record) (Record, error) {
+func (c *refresh) Apply(Record) (Record, error) {
 	c.b[0].CSeq++
 	return NewRecord(c.b[:]), nil
 }
@@ -54,7 +55,7 @@ func benchUpdate(b *testing.B, d Durability, flight int) {
 	for i := range b.N {
 		sl := <-ack
 		pending, err := s.Update(aors[i%len(aors)], &sl.c, sl)
-		for err == ErrBusy {
+		for errors.Is(err, ErrBusy) {
 			runtime.Gosched()
 			pending, err = s.Update(aors[i%len(aors)], &sl.c, sl)
 		}

@@ -119,10 +119,13 @@ func (d *disk) checkFormat(dir string) error {
 	case err != nil:
 		return explain(dir, err)
 	}
-	defer closer.Close()
-	if string(v) != formatVersion {
+	got := string(v)
+	if err := closer.Close(); err != nil {
+		return explain(dir, err)
+	}
+	if got != formatVersion {
 		return fmt.Errorf("bindings: %s was written by a newer sipway (format %q, this one reads %s): run that one",
-			dir, v, formatVersion)
+			dir, got, formatVersion)
 	}
 	return nil
 }
@@ -208,7 +211,7 @@ func (d *disk) close() (err error) {
 		}
 	}()
 	if d.batch != nil {
-		d.batch.Close()
+		err = d.batch.Close()
 	}
-	return errors.Join(d.db.Close(), d.lock.Close())
+	return errors.Join(err, d.db.Close(), d.lock.Close())
 }

@@ -15,7 +15,6 @@ import (
 func (s *Store) load() error {
 	now := s.o.Now().UnixMilli()
 	gone := s.disk.db.NewBatch()
-	defer gone.Close()
 	err := scanDB(s.disk.db, func(aor, r []byte) bool {
 		rec := Record(r)
 		if err := rec.Check(); err != nil || len(r) == 0 {
@@ -34,7 +33,7 @@ func (s *Store) load() error {
 	if err == nil && !gone.Empty() {
 		err = s.disk.db.Apply(gone, pebble.NoSync)
 	}
-	if err != nil {
+	if err = errors.Join(err, gone.Close()); err != nil {
 		return fmt.Errorf("bindings: cannot read %s: %w", s.dir, err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -25,6 +24,7 @@ var (
 // Durability says when an Update counts as done.
 type Durability uint8
 
+// The choices there are.
 const (
 	Strict  Durability = iota // done after a sync to disk: survives power loss
 	Relaxed                   // done at once, on disk within Options.Window: a crash may lose that much
@@ -69,7 +69,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.MaxPending <= 0 {
 		o.MaxPending = 1 << 16

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func TestUpdateLookupReopen(t *testing.T) {
 		}
 	}
 	refused := errors.New("no")
-	if err := do(t, s, "sip:alice@example.com", changeFunc(func(Record) (Record, error) { return nil, refused })); err != refused {
+	if err := do(t, s, "sip:alice@example.com", changeFunc(func(Record) (Record, error) { return nil, refused })); !errors.Is(err, refused) {
 		t.Errorf("Apply's error became %v", err)
 	}
 	if st := s.Stats(); st.AORs != 1 || st.Bindings != 1 || st.Failed != nil {
@@ -371,14 +372,15 @@ func TestBusy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Update([]byte("sip:9@example.com"), put("sip:x@192.0.2.1", far, 1), nil); err != ErrBusy {
+	if _, err := s.Update([]byte("sip:9@example.com"), put("sip:x@192.0.2.1", far, 1), nil); !errors.Is(err, ErrBusy) {
 		t.Fatalf("past the bound: %v", err)
 	}
 	if st := s.Stats(); st.Pending != 8 || st.Busy != 1 || st.AORs != 8 {
 		t.Errorf("stats: %+v", st)
 	}
 	stop := serve(t, s)
-	for do(t, s, "sip:9@example.com", put("sip:x@192.0.2.1", far, 1)) == ErrBusy { // until the committer has caught up
+	for errors.Is(do(t, s, "sip:9@example.com", put("sip:x@192.0.2.1", far, 1)), ErrBusy) {
+		runtime.Gosched() // until the committer has caught up
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)

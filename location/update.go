@@ -1,6 +1,9 @@
 package location
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // op is one queued change, or a barrier: a Waiter of an Update that changed nothing but saw something that
 // is not yet durable.
@@ -206,7 +209,7 @@ func (q *queue) length() int {
 func (q *queue) failure() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.err == ErrClosed {
+	if errors.Is(q.err, ErrClosed) {
 		return nil
 	}
 	return q.err
@@ -216,7 +219,7 @@ func (q *queue) stats(st *Stats) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	st.Pending, st.Updates, st.Batches, st.Busy = len(q.ops)+q.flying, q.updates, q.batches, q.busy
-	if q.err != ErrClosed {
+	if !errors.Is(q.err, ErrClosed) {
 		st.Failed = q.err
 	}
 }

@@ -227,8 +227,10 @@ func TestConformance(t *testing.T) {
 				p.t.Error("a retransmission changed the bindings")
 			}
 			remove := p.register(a + ";expires=0")
-			if brief(p.send(remove)) != none || brief(p.send(remove)) != none {
-				p.t.Error("a retransmitted removal")
+			for range 2 {
+				if got := brief(p.send(remove)); got != none {
+					p.t.Error("a retransmitted removal:", got)
+				}
 			}
 		},
 		"C180 sip is not sips": func(p *phone) {

@@ -9,8 +9,6 @@ import (
 )
 
 // Refusals. Static, so that refusing costs nothing; each reason is for whoever looks after the phone.
-//
-//nolint:gochecknoglobals // constants in all but name
 var (
 	errRequire       = &sip.StatusError{Code: 400, Reason: "Bad Require"}
 	errAuthorization = &sip.StatusError{Code: 400, Reason: "Bad Authorization"}
