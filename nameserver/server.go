@@ -128,7 +128,11 @@ func (s *Server) Listen(network string, addr netip.AddrPort) (netip.AddrPort, er
 		s.groups = append(s.groups, newGroup(s, g))
 		return g.Addr(), nil
 	case "tcp":
-		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+		family := "tcp6" // only IPv6 also on [::], as with UDP
+		if addr.Addr().Unmap().Is4() {
+			family = "tcp4"
+		}
+		l, err := net.ListenTCP(family, net.TCPAddrFromAddrPort(addr))
 		if err != nil {
 			return netip.AddrPort{}, fmt.Errorf("nameserver: %w", err)
 		}

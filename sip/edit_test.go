@@ -45,8 +45,10 @@ func TestEdit(t *testing.T) {
 		{"tail", func(e *Edit) { _ = e.RemoveValue(HeaderRoute, 2); _ = e.RemoveValue(HeaderRoute, 3) }, swap(" , \"x,y\" <sip:r3;lr>,<sip:r4;lr>", "")},
 		{"header", func(e *Edit) { _ = e.RemoveHeader(HeaderRoute) }, swap("ROUTE: <sip:r1;lr>\r\n", "", "Route : <sip:r2;lr> , \"x,y\" <sip:r3;lr>,<sip:r4;lr>\r\n", "")},
 		{"header that is not there", func(e *Edit) { _ = e.RemoveHeader(HeaderExpires) }, editMessage},
-		{"header replaced", func(e *Edit) { _ = e.RemoveHeader(HeaderVia); _ = e.Prepend("via", b("x")) },
-			swap("v:  SIP/2.0/UDP a ,SIP/2.0/UDP b\r\n", "via: x\r\n", "VIA: SIP/2.0/UDP c\r\n", "")},
+		{
+			"header replaced", func(e *Edit) { _ = e.RemoveHeader(HeaderVia); _ = e.Prepend("via", b("x")) },
+			swap("v:  SIP/2.0/UDP a ,SIP/2.0/UDP b\r\n", "via: x\r\n", "VIA: SIP/2.0/UDP c\r\n", ""),
+		},
 		{"twice on top", func(e *Edit) { _ = e.Prepend("Via", b("1")); _ = e.Prepend("Via", b("2")) }, swap("v:  ", "Via: 2\r\nVia: 1\r\nv:  ")},
 		{"unknown name", func(e *Edit) { _ = e.Prepend("x-ODD", b("1")) }, swap("X-Odd :", "x-ODD: 1\r\nX-Odd :")},
 		{"at the end", func(e *Edit) { _ = e.Add("P", b("1")); _ = e.Add("Q", b("2")) }, swap("again\r\n", "again\r\nP: 1\r\nQ: 2\r\n")},

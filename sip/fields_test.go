@@ -177,9 +177,11 @@ func TestHeaderNames(t *testing.T) {
 		}
 	}
 	// RFC 3261 7.3.3 and the table of compact forms at IANA that concern us
-	for c, want := range map[string]HeaderName{"v": HeaderVia, "f": HeaderFrom, "T": HeaderTo, "i": HeaderCallID, "M": HeaderContact, "l": HeaderContentLength,
+	for c, want := range map[string]HeaderName{
+		"v": HeaderVia, "f": HeaderFrom, "T": HeaderTo, "i": HeaderCallID, "M": HeaderContact, "l": HeaderContentLength,
 		"c": HeaderContentType, "e": HeaderContentEncoding, "k": HeaderSupported, "s": HeaderSubject, "o": HeaderEvent, "u": HeaderAllowEvents, "r": HeaderReferTo, "b": HeaderReferredBy,
-		"x": HeaderSessionExpires, "q": HeaderOther, "": HeaderOther, "\x16": HeaderOther, "Contacts": HeaderOther} {
+		"x": HeaderSessionExpires, "q": HeaderOther, "": HeaderOther, "\x16": HeaderOther, "Contacts": HeaderOther,
+	} {
 		if got := ParseHeaderName([]byte(c)); got != want {
 			t.Errorf("%q: %s", c, got)
 		}

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -70,7 +71,7 @@ func FuzzMessage(f *testing.F) {
 
 // FuzzStream: however a stream is cut, the same messages come out and the same error.
 func FuzzStream(f *testing.F) {
-	seedMessages(f, func(b []byte) { f.Add(append(b[:len(b):len(b)], tcpTwo...), uint16(3), uint16(7)) })
+	seedMessages(f, func(b []byte) { f.Add(append(slices.Clip(b), tcpTwo...), uint16(3), uint16(7)) })
 	f.Fuzz(func(t *testing.T, b []byte, first, step uint16) {
 		if len(b) > 4<<10 {
 			b = b[:4<<10]

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -132,7 +133,7 @@ func equalStrings(t testing.TB, a, b string) bool {
 func frameAll(b []byte, cuts []int) (frames [][]byte, err error) {
 	var buf []byte
 	from := 0
-	for _, cut := range append(cuts[:len(cuts):len(cuts)], len(b)) {
+	for _, cut := range append(slices.Clip(cuts), len(b)) {
 		cut = min(max(cut, from), len(b))
 		buf = append(buf, b[from:cut]...)
 		from = cut

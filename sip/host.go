@@ -111,7 +111,7 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 			}
 			a := tail.As4()
 			groups[n], groups[n+1] = uint16(a[0])<<8|uint16(a[1]), uint16(a[2])<<8|uint16(a[3])
-			n, i = n+2, len(b)
+			n += 2
 			break
 		}
 		g, width := 0, 0

@@ -166,7 +166,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func with(old, new string) string { return strings.Replace(basic, old, new, 1) + "\r\n" }
+func with(old, other string) string { return strings.Replace(basic, old, other, 1) + "\r\n" }
 
 func without(name string) string {
 	var out strings.Builder

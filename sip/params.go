@@ -1,5 +1,7 @@
 package sip
 
+import "slices"
+
 // Params are the parameters of a Via, a name-addr or a URI as they stand: ";a=b;c". They may hold white space and
 // folds around ";" and "=" in a header, never in a URI. Those that a parse function returned are well-formed.
 type Params []byte
@@ -73,10 +75,8 @@ func (it *ParamIter) Value() []byte {
 	if len(v) < 2 || v[0] != '"' {
 		return v
 	}
-	for _, c := range v {
-		if c == '\\' {
-			return v
-		}
+	if slices.Contains(v, '\\') {
+		return v
 	}
 	return v[1 : len(v)-1]
 }

@@ -1,6 +1,9 @@
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+)
 
 // Parse indexes one whole message: a datagram, or what Frame cut from a stream. It keeps b. CRLFs before the
 // start line are skipped (RFC 3261 7.5). On an error, a static *StatusError, as much as could be indexed is
@@ -190,7 +193,7 @@ func (m *Message) headers(b []byte, i int) int {
 		}
 		if s.err != nil {
 			m.fail(s.err)
-			if s.err == errManyHeaders {
+			if errors.Is(s.err, errManyHeaders) {
 				return -1
 			}
 		}

@@ -100,7 +100,9 @@ func (u *URI) hostport(b []byte) bool {
 	u.Host = host
 	if i < len(b) && b[i] == ':' {
 		start := i + 1
-		for i = start; i < len(b) && isDigit(b[i]); i++ {
+		i = start
+		for i < len(b) && isDigit(b[i]) {
+			i++
 		}
 		port, ok := number(b[start:i], 65535)
 		if !ok || port == 0 {

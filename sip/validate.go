@@ -55,7 +55,7 @@ func (m *Message) checkVia() error {
 		if err != nil {
 			return errVia
 		}
-		if n == 0 && !(foldEqual(v.Protocol, "sip") && string(v.Version) == "2.0") {
+		if n == 0 && (!foldEqual(v.Protocol, "sip") || string(v.Version) != "2.0") {
 			return errVia
 		}
 		if n == MaxVia {
