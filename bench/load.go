@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,6 +56,7 @@ func (p *plan) runSipload(ctx context.Context, r *running, w work) (int, float64
 		mode = "register"
 	case redirectWork:
 		mode, expect = "redirect", 302
+	default:
 	}
 	out, err := p.onLoadCore(ctx, p.sipload, "-json", "-mode", mode, "-expect", strconv.Itoa(expect),
 		"-target", r.addr.String(), "-domain", domain, "-users", strconv.Itoa(p.users), "-d", p.window.String())
@@ -123,7 +125,7 @@ func (p *plan) onLoadCore(ctx context.Context, argv ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", loadCore}, argv...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	out, err := cmd.Output()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil, fmt.Errorf("%s: %w\n%s%s", argv[0], err, out, exit.Stderr)
 	}
 	return out, err

@@ -147,13 +147,9 @@ func parseResponse(b []byte) (code, slot int, seq uint64, ok bool) {
 	if !ok || status < 200 || status > 699 {
 		return 0, 0, 0, false
 	}
-	i := bytes.Index(b, branchMark) // the top Via is ours, and the first place it can stand
-	if i < 0 {
-		return 0, 0, 0, false
-	}
-	tag := b[i+len(branchMark):]
+	_, tag, found := bytes.Cut(b, branchMark) // the top Via is ours, and the first place it can stand
 	n, ok := number(tag, slotDigits)
-	if !ok || len(tag) <= slotDigits || tag[slotDigits] != '.' {
+	if !found || !ok || len(tag) <= slotDigits || tag[slotDigits] != '.' {
 		return 0, 0, 0, false
 	}
 	seq, ok = number(tag[slotDigits+1:], seqDigits)

@@ -37,11 +37,11 @@ func cmdSIPp(ts *testscript.TestScript, neg bool, args []string) {
 		"-nostdin", "-timeout", fmt.Sprint(patience.Seconds()), "-timeout_error",
 		"-trace_msg", "-message_file", "sipp.msg", "-trace_err", "-error_file", "sipp.err",
 	}, args[2:]...)
-	p := start(ts, "sipp", argv)
+	start(ts, "sipp", argv)
 	if background {
 		return
 	}
-	p = procs(ts).take("sipp")
+	p := procs(ts).take("sipp")
 	p.await(ts)
 	if (p.err != nil) != neg {
 		said, _ := os.ReadFile(ts.MkAbs("sipp.err"))

@@ -130,7 +130,7 @@ func start(ts *testscript.TestScript, name string, argv []string) *process {
 // environ is the part of a script's environment that programs need.
 func environ(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "NO_COLOR", "LC_ALL", "SIP", "DNS", "ADMIN"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "NO_COLOR", "LC_ALL", "GORACE", "SIP", "DNS", "ADMIN"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env

@@ -75,6 +75,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PATH", path)
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("LC_ALL", "C")
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // a second a command otherwise; a race still ends in exit code 66
 	for _, name := range []string{"SIP", "DNS", "ADMIN"} {
 		port, err := freePort()
 		if err != nil {
