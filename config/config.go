@@ -146,8 +146,8 @@ type Limits struct {
 }
 
 // ForDomain returns the configuration of `sipway serve --domain name`: SIP on
-// UDP and TCP 5060 and DNS on UDP and TCP 5300 of all addresses, the admin API
-// on 127.0.0.1:8300, bindings and users in data (DefaultData if empty).
+// UDP and TCP 5060 and DNS on UDP and TCP 5300 of all IPv4 addresses (AddIPv6
+// adds the others), the admin API on 127.0.0.1:8300, bindings and users in data (DefaultData if empty).
 // The error says what is wrong with name.
 func ForDomain(name, data string) (*Config, error) {
 	d, bad := domainName(name)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -248,4 +249,20 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAddIPv6(t *testing.T) {
+	t.Parallel()
+	c, err := ForDomain("example.test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.AddIPv6()
+	want := "[udp://0.0.0.0:5060 tcp://0.0.0.0:5060 udp://[::]:5060 tcp://[::]:5060]"
+	if got := fmt.Sprint(c.Listen.SIP); got != want {
+		t.Errorf("SIP listeners %s, want %s", got, want)
+	}
+	if err := c.CheckListeners(); err != nil {
+		t.Error(err)
+	}
 }

@@ -61,3 +61,16 @@ func (c *Config) CheckListeners() error {
 
 // alone is a problem without a place.
 func (p *problem) alone() error { return &Error{Msg: p.what, Hint: p.todo} }
+
+// AddIPv6 adds beside each listener on 0.0.0.0 one on [::], for a host that has
+// both families. A socket on [::] takes IPv6 alone, so the two do not clash.
+func (c *Config) AddIPv6() {
+	for _, ls := range []*[]Listener{&c.Listen.SIP, &c.Listen.DNS} {
+		for _, l := range *ls {
+			if l.Addr.Addr() == netip.IPv4Unspecified() {
+				l.Addr = netip.AddrPortFrom(netip.IPv6Unspecified(), l.Addr.Port())
+				*ls = append(*ls, l)
+			}
+		}
+	}
+}

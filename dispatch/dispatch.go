@@ -40,7 +40,7 @@ type Options struct {
 	// Secret keys the To tags; keep it over restarts. At least 16 bytes.
 	Secret []byte
 	// Supported are the option-tags that requests to the domain itself may require, listed in the 200 to
-	// OPTIONS. Nil means "path", which the registrar understands.
+	// OPTIONS.
 	Supported []string
 	// DropUserAgents are prefixes of User-Agent values, without regard to case, whose requests are dropped
 	// without an answer. Nil means those of known scanners; empty and not nil drops none.
@@ -80,9 +80,6 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	for _, n := range o.Names {
 		d.names = append(d.names, canonicalHost(n))
-	}
-	if d.supported == nil {
-		d.supported = []string{"path"}
 	}
 	d.scanners = scanners(o.DropUserAgents)
 	if err := d.SetDomains(o.Domains); err != nil {

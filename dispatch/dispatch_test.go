@@ -79,6 +79,7 @@ func users(t testing.TB, names ...string) auth.Users {
 func sut(t testing.TB, change ...func(o *Options)) *Dispatcher {
 	t.Helper()
 	o := Options{
+		Supported: []string{"path"},
 		Domains: []Domain{
 			{Name: "d.test", Registrar: reply(200, "registrar.d"), Redirect: redirect.New(redirect.Options{
 				Domain: "d.test", Locations: bound(t, "sip:bob@d.test", "sip:bob@192.0.2.20:5070"), Users: users(t, "alice", "bob"),

@@ -80,7 +80,6 @@ func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error
 			Names:     s.hostNames(),
 			Addresses: hostAddresses(pre.addresses),
 			Secret:    derive(secret, "to tag"),
-			Supported: supported(),
 			OnPanic:   s.rolePanicked,
 		})
 		if err != nil {
@@ -111,7 +110,6 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 		MinExpires:     d.Register.MinExpires,
 		MaxExpires:     d.Register.MaxExpires,
 		DefaultExpires: d.Register.DefaultExpires,
-		Supported:      supported(),
 		MaxBindings:    d.Register.MaxContacts,
 	}
 	forward := redirect.Options{Domain: d.Name, Locations: s.store}
@@ -133,9 +131,6 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 	}
 	return dispatch.Domain{Name: d.Name, Registrar: r, Redirect: redirect.New(forward)}, nil
 }
-
-// supported are the option tags that both dispatcher and registrar obey (RFC 3327).
-func supported() []string { return []string{"path"} }
 
 // rolePanicked logs a panic that cost one request a 500, once a second at most:
 // peers may have found out how to make one.

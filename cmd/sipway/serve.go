@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -184,6 +186,9 @@ func serveConfig(c *cli.Context) (cfg *config.Config, err error) {
 		if cfg, err = config.ForDomain(domain, ""); err == nil {
 			host, _ := os.Hostname() // "" makes the default name
 			cfg.Node = config.NodeName(host)
+			if slices.ContainsFunc(localAddresses(), netip.Addr.Is6) {
+				cfg.AddIPv6()
+			}
 		} else {
 			return nil, usageError("--domain: %w", err)
 		}
