@@ -10,22 +10,23 @@ import (
 
 // commitLoop writes what is queued, all of it at a time, until ctx ends; then once more.
 func (s *Store) commitLoop(ctx context.Context) {
+	retry := time.NewTicker(s.o.Retry)
+	defer retry.Stop()
 	var done []op
 	for ctx.Err() == nil {
 		select {
 		case <-s.q.wake:
 		case <-ctx.Done():
+		case <-retry.C:
+			s.recover()
+			continue
 		}
 		if s.o.Durability == Relaxed {
 			s.gather(ctx)
 		}
 		done = s.commitQueued(done)
 	}
-	if s.disk == nil {
-		s.q.stop(ErrClosed)
-		return
-	}
-	for rest := s.q.stop(ErrClosed); len(rest) != 0; rest = nil {
+	if rest := s.q.stop(ErrClosed); len(rest) != 0 {
 		s.commit(rest, math.MaxUint64)
 	}
 }
@@ -64,7 +65,7 @@ func (s *Store) gather(ctx context.Context) {
 // next batch gathers meanwhile anyway. It would make a failure concern several batches, so it is not done.
 func (s *Store) commit(ops []op, seq uint64) {
 	if err := s.disk.write(ops); err != nil {
-		s.o.Logger.Error("bindings cannot be written; REGISTER is refused until a restart, calls go on",
+		s.o.Logger.Error("bindings cannot be written; REGISTER is refused until they can, calls go on",
 			"dir", s.dir, "error", err)
 		s.fail(fmt.Errorf("%w: %w", ErrStore, err), ops)
 		return
@@ -77,15 +78,58 @@ func (s *Store) commit(ops []op, seq uint64) {
 // reverse order, then the Waiters are told.
 func (s *Store) fail(err error, flying []op) {
 	queued := s.q.stop(err)
-	for i := len(queued) - 1; i >= 0; i-- {
-		queued[i].undo()
-	}
-	for i := len(flying) - 1; i >= 0; i-- {
-		flying[i].undo()
-	}
-	s.durable.Store(math.MaxUint64) // what is in memory now is on disk
+	s.takeBack(queued)
+	s.takeBack(flying)
+	s.durable.Store(math.MaxUint64) // what is in memory now was acknowledged
 	s.tell(flying, err)
 	s.tell(queued, err)
+}
+
+// takeBack undoes ops, the last one first, and remembers what they were about: they may be on disk or not.
+// With Relaxed they were acknowledged, so memory keeps them.
+func (s *Store) takeBack(ops []op) {
+	if s.unsure == nil {
+		s.unsure = make(map[string]*shard)
+	}
+	for i := len(ops) - 1; i >= 0; i-- {
+		o := &ops[i]
+		if o.barrier {
+			continue
+		}
+		s.unsure[o.key] = o.sh
+		if s.o.Durability == Strict {
+			o.undo()
+		}
+	}
+}
+
+// recover opens the database again after a failure, as after a crash, writes what memory has of every AOR
+// that the failed changes were about, and accepts updates again. If the disk still fails, all stays as it is.
+func (s *Store) recover() {
+	if s.q.failure() == nil || s.disk != nil && s.disk.panicked {
+		return
+	}
+	if s.disk != nil {
+		_ = s.disk.close() // it is frozen: there is nothing to lose
+		s.disk = nil
+	}
+	d, err := openDisk(s.dir, s.o.fs, s.o.Logger)
+	if err != nil {
+		s.o.Logger.Warn("bindings still cannot be written", "dir", s.dir, "error", err)
+		return
+	}
+	s.disk = d
+	ops := make([]op, 0, len(s.unsure))
+	for key, sh := range s.unsure {
+		ops = append(ops, op{key: key, rec: sh.record(key)})
+	}
+	if err := d.write(ops); err != nil {
+		s.o.Logger.Warn("bindings still cannot be written", "dir", s.dir, "error", err)
+		return
+	}
+	s.unsure = nil
+	s.durable.Store(s.q.resume())
+	s.o.Logger.Info("bindings can be written again", "dir", s.dir)
 }
 
 // tell calls the Waiters of ops and then OnBatch.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -23,40 +22,34 @@ const (
 type disk struct {
 	db    *pebble.DB
 	lock  *pebble.Lock
-	log   *pebbleLog
+	guard *guard
 	batch *pebble.Batch
+
+	panicked bool // in the midst of a write: its locks may be held, so it cannot be closed
 }
 
-// pebbleLog takes what Pebble says. Fatalf must not end the process: it marks the database as failed, and
-// write looks at the mark.
+// pebbleLog takes what Pebble says. Fatalf must not end the process: it freezes the folder.
 type pebbleLog struct {
-	l     *slog.Logger
-	fatal atomic.Pointer[error]
+	l *slog.Logger
+	g *guard
 }
 
 func (p *pebbleLog) Infof(string, ...any) {}
 
 func (p *pebbleLog) Errorf(format string, args ...any) {
-	p.l.Warn("database of bindings", "error", fmt.Sprintf(format, args...))
+	if p.g.failure() == nil { // what a frozen database has to say is of no interest
+		p.l.Warn("database of bindings", "error", fmt.Sprintf(format, args...))
+	}
 }
 
 func (p *pebbleLog) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	p.fatal.CompareAndSwap(nil, &err)
-	p.l.Error("database of bindings failed", "error", err)
+	p.g.check(fmt.Errorf(format, args...))
 }
 
-func (p *pebbleLog) failure() error {
-	if err := p.fatal.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func pebbleOptions(fs vfs.FS, log *pebbleLog) *pebble.Options {
+func pebbleOptions(g *guard, l *slog.Logger) *pebble.Options {
 	o := &pebble.Options{
-		FS:                    fs,
-		Logger:                log,
+		FS:                    g,
+		Logger:                &pebbleLog{l: l, g: g},
 		FormatMajorVersion:    pebble.FormatValueSeparation,
 		CacheSize:             1 << 20, // memory holds all bindings: disk is read at Open only
 		MemTableSize:          8 << 20,
@@ -75,17 +68,37 @@ func openDisk(dir string, fs vfs.FS, l *slog.Logger) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{lock: lock, log: &pebbleLog{l: l}}
-	o := pebbleOptions(fs, d.log)
+	d := &disk{lock: lock, guard: &guard{FS: fs}}
+	o := pebbleOptions(d.guard, l)
 	o.Lock = lock
-	if d.db, err = pebble.Open(dir, o); err != nil {
-		return nil, errors.Join(explain(dir, err), lock.Close())
+	if d.db, err = openDB(dir, o, d.guard); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	if err := d.checkFormat(dir); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	d.batch = d.db.NewBatch()
 	return d, nil
+}
+
+// openDB is pebble.Open on the folder of g, with errors for people.
+func openDB(dir string, o *pebble.Options, g *guard) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("bindings: the database in %s cannot be opened: %v", dir, p)
+		}
+	}()
+	db, err = pebble.Open(dir, o)
+	if failed := g.failure(); failed != nil {
+		if err == nil {
+			err = db.Close()
+		}
+		return nil, fmt.Errorf("bindings: cannot write to the database in %s: %w", dir, errors.Join(failed, err))
+	}
+	if err != nil {
+		return nil, explain(dir, err)
+	}
+	return db, nil
 }
 
 func lockDir(dir string, fs vfs.FS) (*pebble.Lock, error) {
@@ -133,11 +146,15 @@ func (d *disk) checkFormat(dir string) error {
 // write makes ops durable, with one sync. After an error the database must not be written to again.
 func (d *disk) write(ops []op) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // Pebble panics when its log cannot be written
-			err = fmt.Errorf("database panicked: %v", p)
+		if p := recover(); p != nil {
+			err = d.guard.failure()
+			d.panicked = true
+			if err == nil {
+				err = fmt.Errorf("database panicked: %v", p)
+			}
 		}
 	}()
-	if err := d.log.failure(); err != nil {
+	if err := d.guard.failure(); err != nil {
 		return err
 	}
 	d.batch.Reset()
@@ -159,13 +176,10 @@ func (d *disk) write(ops []op) (err error) {
 	if err := d.db.ApplyNoSyncWait(d.batch, pebble.Sync); err != nil {
 		return err
 	}
-	if err := d.log.failure(); err != nil {
-		return err
-	}
 	if err := d.batch.SyncWait(); err != nil {
 		return err
 	}
-	return d.log.failure()
+	return d.guard.failure()
 }
 
 // add puts one op into the batch.
@@ -210,6 +224,9 @@ func (d *disk) close() (err error) {
 			err = fmt.Errorf("bindings: database panicked while it closed: %v", p)
 		}
 	}()
+	if d.panicked {
+		return nil // the end of the process closes it
+	}
 	if d.batch != nil {
 		err = d.batch.Close()
 	}

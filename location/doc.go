@@ -10,7 +10,7 @@
 // atomically, in memory at once, and tells a Waiter when the change is as durable as configured. Updates
 // that arrive together share one write and one sync. If a write fails, every change that is not on disk is
 // taken back in memory in reverse order, nothing of it is ever acknowledged, and the store refuses further
-// Updates while Lookup goes on.
+// Updates while Lookup goes on, until the database could be opened and written to again.
 //
 // Goroutines: Serve runs two and returns after both ended, the committer (writes batches, calls every
 // Waiter and OnBatch) and the sweeper (removes expired bindings). Pebble runs its own until Close.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -62,14 +63,15 @@ func List(dir string, fn func(aor string, r Record) bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	o := pebbleOptions(vfs.Default, &pebbleLog{l: Options{}.withDefaults().Logger})
+	g := &guard{FS: vfs.Default}
+	o := pebbleOptions(g, slog.New(slog.DiscardHandler))
 	o.ReadOnly, o.Lock = true, lock
-	db, err := pebble.Open(dir, o)
+	db, err := openDB(dir, o, g)
 	if errors.Is(err, pebble.ErrDBDoesNotExist) {
 		return fmt.Errorf("bindings: no database in %s: %w", dir, os.ErrNotExist)
 	}
 	if err != nil {
-		return explain(dir, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return scanDB(db, func(aor, r []byte) bool { return fn(string(aor), Record(r)) })

@@ -16,7 +16,7 @@ import (
 // What Update and Open can say. Update's errors wrap one of the first three unless Apply made them.
 var (
 	ErrBusy   = errors.New("location: too many updates wait for the disk")
-	ErrStore  = errors.New("location: the store cannot write; bindings are read-only")
+	ErrStore  = errors.New("location: the disk cannot be written to; bindings are read-only for now")
 	ErrClosed = errors.New("location: the store is closed")
 	ErrLocked = errors.New("in use by another process")
 )
@@ -61,6 +61,7 @@ type Options struct {
 	Logger     *slog.Logger     // for damage and disk failures; nil: silent
 	MaxPending int              // updates that may wait for the disk; default 65,536
 	Window     time.Duration    // Relaxed: most time between an Update and its write; default 100 ms
+	Retry      time.Duration    // time between attempts to write again after a failure; default 5 s
 	SweepRound time.Duration    // time for one sweep over all bindings; default 25 s
 	Now        func() time.Time // the clock; default time.Now
 
@@ -76,6 +77,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Window <= 0 {
 		o.Window = 100 * time.Millisecond
+	}
+	if o.Retry <= 0 {
+		o.Retry = 5 * time.Second
 	}
 	if o.SweepRound <= 0 {
 		o.SweepRound = 25 * time.Second
@@ -115,8 +119,9 @@ type Store struct {
 	seed    maphash.Seed
 	shards  [shardCount]shard
 	q       queue
-	disk    *disk         // nil with None
-	durable atomic.Uint64 // the last queued change that is on disk; all ones after a failure, when nothing waits
+	disk    *disk             // nil with None; the committer's while Serve runs
+	unsure  map[string]*shard // AORs whose record on disk may not be what memory has, after a failure
+	durable atomic.Uint64     // the last queued change that is on disk; all ones after a failure, when nothing waits
 	swept   atomic.Uint64
 	damaged int // records that could not be read at Open
 	closed  sync.Once
@@ -207,7 +212,8 @@ type Stats struct {
 	Busy     uint64 // updates refused with ErrBusy
 	Swept    uint64 // bindings removed because they expired
 	Damaged  int    // records that could not be read at Open and were left on disk
-	Failed   error  // why the store refuses updates; nil while it works
+	Failures uint64 // times that the disk could not be written to
+	Failed   error  // why the store refuses updates now; nil while it works
 }
 
 // Stats returns a snapshot.
@@ -226,7 +232,7 @@ func (s *Store) Stats() Stats {
 
 // Serve commits updates and sweeps expired bindings until ctx ends; then it commits what is queued, refuses
 // further Updates with ErrClosed and returns after its goroutines ended. It returns nil, or the error that
-// stopped the store from writing. Call it once.
+// keeps the store from writing. Call it once.
 func (s *Store) Serve(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -364,6 +363,31 @@ func TestFailedSyncIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestFailedRotation: the log cannot be continued in a new file, which Pebble answers with a panic or worse.
+// The process lives, and ends when it should.
+func TestFailedRotation(t *testing.T) {
+	t.Parallel()
+	fs := newFaultFS(vfs.NewMem())
+	s := open(t, "d", Options{fs: fs})
+	stop := serve(t, s)
+	fs.fail("create")
+	var err error
+	updates := 0
+	for ; err == nil && updates < 20_000; updates++ {
+		err = do(t, s, fmt.Sprintf("sip:%d@example.com", updates), put("sip:x@192.0.2.1", far, 1))
+	}
+	if !errors.Is(err, ErrStore) {
+		t.Fatalf("after %d updates: %v", updates, err)
+	}
+	if n := s.Stats().AORs; n != updates-1 {
+		t.Errorf("%d of %d AORs are still served", n, updates-1)
+	}
+	fs.fail("")
+	if err := stop(); !errors.Is(err, ErrStore) {
+		t.Errorf("Serve returned %v", err)
+	}
+}
+
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	s := open(t, "d", Options{fs: vfs.NewMem(), MaxPending: 8})
@@ -558,93 +582,4 @@ func TestDamagedRecordIsSkipped(t *testing.T) {
 	if st := s.Stats(); st.AORs != 1 || st.Damaged != 3 {
 		t.Errorf("stats: %+v", st)
 	}
-}
-
-var errDisk = errors.New("test: the disk is gone")
-
-// faultFS is a disk whose syncs or writes can be made to fail or hang.
-type faultFS struct {
-	vfs.FS
-	mu      sync.Mutex
-	failing string
-	reached chan struct{}
-	release chan struct{}
-}
-
-func newFaultFS(fs vfs.FS) *faultFS { return &faultFS{FS: fs} }
-
-func (f *faultFS) fail(op string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.failing = op
-}
-
-// blockSync makes the next sync hang until release is closed; reached is closed when it does.
-func (f *faultFS) blockSync() (reached, release chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reached, f.release = make(chan struct{}), make(chan struct{})
-	return f.reached, f.release
-}
-
-func (f *faultFS) check(op string) error {
-	f.mu.Lock()
-	failing, reached, release := f.failing, f.reached, f.release
-	if op == "sync" {
-		f.reached = nil
-	}
-	f.mu.Unlock()
-	if op == "sync" && reached != nil {
-		close(reached)
-		<-release
-	}
-	if failing == op {
-		return errDisk
-	}
-	return nil
-}
-
-func (f *faultFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.Create(name, c)
-	return &faultFile{File: file, fs: f}, err
-}
-
-func (f *faultFS) ReuseForWrite(o, n string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.ReuseForWrite(o, n, c)
-	return &faultFile{File: file, fs: f}, err
-}
-
-type faultFile struct {
-	vfs.File
-	fs *faultFS
-}
-
-var _ io.Writer = (*faultFile)(nil)
-
-func (f *faultFile) Write(p []byte) (int, error) {
-	if err := f.fs.check("write"); err != nil {
-		return 0, err
-	}
-	return f.File.Write(p)
-}
-
-func (f *faultFile) Sync() error {
-	if err := f.fs.check("sync"); err != nil {
-		return err
-	}
-	return f.File.Sync()
-}
-
-func (f *faultFile) SyncData() error {
-	if err := f.fs.check("sync"); err != nil {
-		return err
-	}
-	return f.File.SyncData()
-}
-
-func (f *faultFile) SyncTo(n int64) (bool, error) {
-	if err := f.fs.check("sync"); err != nil {
-		return false, err
-	}
-	return f.File.SyncTo(n)
 }

@@ -24,7 +24,9 @@ type queue struct {
 	flying  int    // ops the committer has taken and not finished
 	seq     uint64 // number of the last op
 	max     int
-	err     error // set once: why no more is accepted
+	closed  bool  // no more is accepted
+	err     error // why no more is accepted until resume
+	fails   uint64
 	updates uint64
 	batches uint64
 	busy    uint64
@@ -51,7 +53,7 @@ func (s *Store) Update(aor []byte, c Change, w Waiter) (pending bool, err error)
 	if err != nil {
 		return false, err
 	}
-	if s.disk == nil {
+	if s.o.Durability == None {
 		sh.set(aor, e, rec, 0)
 		return false, nil
 	}
@@ -111,11 +113,18 @@ func (sh *shard) put(key string, e *entry, rec Record, seq uint64) {
 	}
 }
 
+// record returns the Record of key.
+func (sh *shard) record(key string) Record {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if e := sh.m[key]; e != nil {
+		return e.rec
+	}
+	return nil
+}
+
 // undo takes one change back.
 func (o *op) undo() {
-	if o.barrier {
-		return
-	}
 	o.sh.mu.Lock()
 	defer o.sh.mu.Unlock()
 	o.sh.put(o.key, o.sh.m[o.key], o.old, 0)
@@ -129,6 +138,9 @@ func (q *queue) admit() error {
 }
 
 func (q *queue) refuse() error {
+	if q.closed {
+		return ErrClosed
+	}
 	if q.err != nil {
 		return q.err
 	}
@@ -184,18 +196,28 @@ func (q *queue) take(done []op) ([]op, uint64) {
 	return ops, q.seq
 }
 
-// stop refuses all further pushes because of err, unless they are refused already, and hands over what is
-// queued.
+// stop refuses all further pushes because of err, with ErrClosed for good, and hands over what is queued.
 func (q *queue) stop(err error) []op {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.err == nil {
+	if errors.Is(err, ErrClosed) {
+		q.closed = true
+	} else {
 		q.err = err
+		q.fails++
 	}
 	ops := q.ops
 	q.ops = nil
 	q.flying = 0
 	return ops
+}
+
+// resume ends a failure. It returns the number of the last op.
+func (q *queue) resume() (seq uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err = nil
+	return q.seq
 }
 
 // length is how many ops are queued and not taken.
@@ -205,13 +227,10 @@ func (q *queue) length() int {
 	return len(q.ops)
 }
 
-// failure is why no more is accepted; nil after an orderly stop and while it works.
+// failure is why the disk cannot be written to; nil while it can.
 func (q *queue) failure() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if errors.Is(q.err, ErrClosed) {
-		return nil
-	}
 	return q.err
 }
 
@@ -219,7 +238,6 @@ func (q *queue) stats(st *Stats) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	st.Pending, st.Updates, st.Batches, st.Busy = len(q.ops)+q.flying, q.updates, q.batches, q.busy
-	if !errors.Is(q.err, ErrClosed) {
-		st.Failed = q.err
-	}
+	st.Failures = q.fails
+	st.Failed = q.err
 }

@@ -207,6 +207,8 @@ func TestRequire(t *testing.T) {
 // users is a users file of one: bob with the password "secret".
 type users struct{}
 
+func (users) Offers(auth.Algorithm) bool { return true }
+
 func (users) HA1(dst, user []byte, alg auth.Algorithm) ([]byte, bool) {
 	if s := string(user); s != "bob" && s != "alice" {
 		return dst, false
