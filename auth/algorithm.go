@@ -5,6 +5,8 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strings"
 )
 
 // Algorithm is a digest algorithm of RFC 8760 2.1. The order of the constants is the order of preference.
@@ -60,6 +62,33 @@ func parseAlgorithm(value []byte, present bool) (Algorithm, bool) {
 	default:
 		return 0, false
 	}
+}
+
+// ParseAlgorithm reads the name of an algorithm, "sha-256" or "md5", without regard to case.
+func ParseAlgorithm(name string) (Algorithm, bool) {
+	for alg := range numAlgorithms {
+		if strings.EqualFold(name, alg.String()) {
+			return alg, true
+		}
+	}
+	return 0, false
+}
+
+// Limit returns users of which only algs are offered, for phones that give up at a challenge they do not
+// know instead of ignoring it (RFC 3261 22.3, RFC 8760 2.4). What users itself does not offer stays out,
+// unless nothing were left.
+func Limit(users Users, algs []Algorithm) Users { return limited{users, algs} }
+
+type limited struct {
+	Users
+	algs []Algorithm
+}
+
+func (l limited) Offers(alg Algorithm) bool {
+	if !slices.Contains(l.algs, alg) {
+		return false
+	}
+	return l.Users.Offers(alg) || !slices.ContainsFunc(l.algs, l.Users.Offers)
 }
 
 // HA1 returns H(user ":" realm ":" password) in lower-case hexadecimal (RFC 7616 3.4.2): what the users file

@@ -34,10 +34,12 @@ var (
 //	users:
 //	  alice: {sha-256: hex, md5: hex}
 //
-// A user may have one of the two values only. A File is for one goroutine; [Live] is what servers read.
+// A user may have one of the two values only; then the other algorithm is offered to nobody, since a client
+// takes the first that it knows (RFC 8760 2.4). A File is for one goroutine; [Live] is what servers read.
 type File struct {
 	path, realm string
 	users       map[string]user
+	offers      [numAlgorithms]bool // kept with every change
 	read        fs.FileInfo // the file it came from, nil if there was none
 }
 
@@ -54,7 +56,9 @@ func NewFile(path, realm string) (*File, error) {
 	if err := checkRealm(realm); err != nil {
 		return nil, err
 	}
-	return &File{path: path, realm: realm, users: map[string]user{}}, nil
+	f := &File{path: path, realm: realm, users: map[string]user{}}
+	f.offers = f.common()
+	return f, nil
 }
 
 // LoadUsers reads and checks a users file. Errors say file, line and column.
@@ -79,7 +83,26 @@ func LoadUsers(path string) (*File, error) {
 	if err := f.parse(text); err != nil {
 		return nil, err
 	}
+	f.offers = f.common()
 	return f, nil
+}
+
+// common returns the algorithms for which every user has a value; all, if there is none such.
+func (f *File) common() (algs [numAlgorithms]bool) {
+	found := false
+	for alg := range numAlgorithms {
+		algs[alg] = true
+		for _, u := range f.users {
+			algs[alg] = algs[alg] && u.has[alg]
+		}
+		found = found || algs[alg]
+	}
+	if !found {
+		for alg := range numAlgorithms {
+			algs[alg] = true
+		}
+	}
+	return algs
 }
 
 // Path returns where the file is.
@@ -110,6 +133,9 @@ func (f *File) HA1(dst, username []byte, alg Algorithm) ([]byte, bool) {
 	return hex.AppendEncode(dst, u.sha256[:]), true
 }
 
+// Offers implements [Users].
+func (f *File) Offers(alg Algorithm) bool { return alg < numAlgorithms && f.offers[alg] }
+
 // Add adds a user that must not exist yet, else ErrUserExists.
 func (f *File) Add(user, password string) error {
 	if f.Exists([]byte(user)) {
@@ -132,6 +158,7 @@ func (f *File) Remove(user string) error {
 		return fmt.Errorf("%q: %w", user, ErrNoUser)
 	}
 	delete(f.users, user)
+	f.offers = f.common()
 	return nil
 }
 
@@ -144,6 +171,7 @@ func (f *File) set(name, password string) error {
 	}
 	text := []byte(name + ":" + f.realm + ":" + password)
 	f.users[name] = user{sha256: sha256.Sum256(text), md5: md5.Sum(text), has: [numAlgorithms]bool{true, true}}
+	f.offers = f.common()
 	return nil
 }
 

@@ -93,6 +93,9 @@ func (l *Live) HA1(dst, username []byte, alg Algorithm) ([]byte, bool) {
 	return l.current.Load().HA1(dst, username, alg)
 }
 
+// Offers implements [Users].
+func (l *Live) Offers(alg Algorithm) bool { return l.current.Load().Offers(alg) }
+
 // Exists reports whether there is a user of this name.
 func (l *Live) Exists(username []byte) bool { return l.current.Load().Exists(username) }
 

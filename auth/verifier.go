@@ -17,6 +17,9 @@ type Users interface {
 	// HA1 appends the user's lower-case hexadecimal HA1 for alg to dst. It reports false, and appends
 	// nothing, for a user that does not exist or has no HA1 for alg. It keeps neither slice.
 	HA1(dst []byte, username []byte, alg Algorithm) ([]byte, bool)
+	// Offers reports whether challenges name alg. It is true for at least one algorithm, and does not depend
+	// on a user: that would tell who exists.
+	Offers(alg Algorithm) bool
 }
 
 // Result is what [Verifier.Verify] found.
@@ -152,7 +155,7 @@ func (v *Verifier) find(s *scratch, m *sip.Message, header sip.HeaderName) (Algo
 			}
 		default:
 			alg, offered := parseAlgorithm(s.creds.algorithm.value, s.creds.algorithm.set)
-			if offered {
+			if offered && v.users.Offers(alg) {
 				return alg, OK
 			}
 			res = max(res, Denied) // RFC 8760 2.4: only what was offered
@@ -244,7 +247,7 @@ func (v *Verifier) right(s *scratch, m *sip.Message, alg Algorithm) bool {
 	return same && known
 }
 
-// AppendChallenges adds one challenge line for each algorithm, the strongest first (RFC 8760 2.3), to a
+// AppendChallenges adds one challenge line for each algorithm offered, the strongest first (RFC 8760 2.3), to a
 // 401 ("WWW-Authenticate") or 407 ("Proxy-Authenticate") that w is building.
 func (v *Verifier) AppendChallenges(w *sip.Response, header string, now time.Time, from netip.Addr, stale bool) {
 	milli := now.UnixMilli()
@@ -252,6 +255,9 @@ func (v *Verifier) AppendChallenges(w *sip.Response, header string, now time.Tim
 	s, _ := v.scratch.Get().(*scratch)
 	defer v.scratch.Put(s)
 	for alg := range numAlgorithms {
+		if !v.users.Offers(alg) {
+			continue
+		}
 		b := append(s.text[:0], "Digest realm="...)
 		b = append(b, v.quoted...)
 		b = append(b, `, nonce="`...)

@@ -345,6 +345,8 @@ func TestRFC7616Example(t *testing.T) {
 	}
 }
 
+func (oneUser) Offers(Algorithm) bool { return true }
+
 type algUser struct {
 	alg Algorithm
 	ha1 string
@@ -353,6 +355,8 @@ type algUser struct {
 func (u algUser) HA1(dst, _ []byte, alg Algorithm) ([]byte, bool) {
 	return append(dst, u.ha1...), alg == u.alg
 }
+
+func (algUser) Offers(Algorithm) bool { return true }
 
 // C202, C207, C211: what a challenge holds, in which order.
 func TestChallenges(t *testing.T) {

@@ -58,6 +58,15 @@ type Mode string
 // mode in this version.
 const ModeRedirect Mode = "redirect"
 
+// Algorithm names a digest algorithm (RFC 8760 2.1).
+type Algorithm string
+
+// The digest algorithms.
+const (
+	AlgorithmSHA256 Algorithm = "sha-256"
+	AlgorithmMD5    Algorithm = "md5"
+)
+
 // Auth is how a REGISTER is authenticated.
 type Auth string
 
@@ -84,6 +93,7 @@ type Domain struct {
 // Register holds the registrar's rules of a domain (RFC 3261 10.3 step 7).
 type Register struct {
 	Auth           Auth
+	Algorithms     []Algorithm   // offered with AuthDigest; empty: all that the users file can serve
 	MinExpires     time.Duration // shorter and under an hour: 423
 	MaxExpires     time.Duration // longer is cut to this
 	DefaultExpires time.Duration

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func TestDefaultsAreOne(t *testing.T) {
 	if zero.Domains[0].Users != "sipway-data/users.yaml" || file.Domains[0].Users != zero.Domains[0].Users || !file.Domains[0].UsersMade {
 		t.Errorf("users %q and %q", zero.Domains[0].Users, file.Domains[0].Users)
 	}
-	if zero.Domains[0].Register != file.Domains[0].Register || zero.Limits != file.Limits || zero.Listen.Admin != file.Listen.Admin {
+	if !reflect.DeepEqual(zero.Domains[0].Register, file.Domains[0].Register) || zero.Limits != file.Limits || zero.Listen.Admin != file.Listen.Admin {
 		t.Error("the defaults of file and flag differ")
 	}
 	if zero.Data != DefaultData || file.Data != DefaultData {

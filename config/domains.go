@@ -61,12 +61,16 @@ func (r *reader) register(g *Register, v value) {
 	before := len(r.errs)
 	r.fields(v,
 		field{key: "auth", set: into(r, &g.Auth, oneOf([]Auth{AuthDigest, AuthNone}))},
+		field{key: "algorithms", set: note(list(r, &g.Algorithms, oneOf([]Algorithm{AlgorithmSHA256, AlgorithmMD5})))},
 		field{key: "min_expires", set: note(into(r, &g.MinExpires, expires))},
 		field{key: "max_expires", set: note(into(r, &g.MaxExpires, expires))},
 		field{key: "default_expires", set: note(into(r, &g.DefaultExpires, expires))},
 		field{key: "max_contacts", set: into(r, &g.MaxContacts, integer(1, maxContacts))})
 	if len(r.errs) > before {
 		return
+	}
+	if p, given := at["algorithms"]; given && g.Auth == AuthNone {
+		r.fail(p, "remove it, or use auth: digest", "algorithms has no effect with register auth none")
 	}
 	for key, d := range map[string]time.Duration{"min_expires": g.MinExpires, "max_expires": g.MaxExpires, "default_expires": g.DefaultExpires} {
 		if p, given := at[key]; given && d%time.Second != 0 {

@@ -122,7 +122,7 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 			return dispatch.Domain{}, &exitError{exitConfig, err}
 		}
 		s.users = append(s.users, users)
-		register.Verifier = auth.NewVerifier(d.Name, derive(secret, "nonce"), users, s.hosts()...)
+		register.Verifier = auth.NewVerifier(d.Name, derive(secret, "nonce"), offered(users, d.Register.Algorithms), s.hosts()...)
 		forward.Users = users
 	}
 	r, err := registrar.New(register)
@@ -130,6 +130,20 @@ func (s *server) domain(d *config.Domain, secret []byte) (dispatch.Domain, error
 		return dispatch.Domain{}, configError("domain %s: %w", d.Name, err)
 	}
 	return dispatch.Domain{Name: d.Name, Registrar: r, Redirect: redirect.New(forward)}, nil
+}
+
+// offered limits the digest algorithms to those that the configuration names, if it does.
+func offered(users auth.Users, names []config.Algorithm) auth.Users {
+	if len(names) == 0 {
+		return users
+	}
+	var algs []auth.Algorithm
+	for _, name := range names {
+		if alg, ok := auth.ParseAlgorithm(string(name)); ok {
+			algs = append(algs, alg)
+		}
+	}
+	return auth.Limit(users, algs)
 }
 
 // rolePanicked logs a panic that cost one request a 500, once a second at most:

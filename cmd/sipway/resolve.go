@@ -239,22 +239,33 @@ func loadZoneFile(file, uri string) (*zones.Published, error) {
 }
 
 // zoneFileOrigin finds what relative names in a zone file are relative to. A file rarely says: name servers
-// have it from their configuration. It is ".", when the file begins with $ORIGIN; the owner of the SOA, when
-// that is absolute; the file's name, when that is the URI's domain or one above it; otherwise the domain.
+// have it from their configuration. It is the owner of the SOA, when that is absolute or an $ORIGIN says what it
+// is relative to; without an SOA the first $ORIGIN; the file's name, when that is the URI's domain or one above
+// it; otherwise the domain.
 func zoneFileOrigin(text []byte, file, uri string) string {
+	first, origin := "", ""
 	for line := range bytes.Lines(text) {
 		line, _, _ = bytes.Cut(line, []byte(";"))
 		field := bytes.Fields(line)
 		if len(field) == 0 {
 			continue
 		}
-		if bytes.EqualFold(field[0], []byte("$ORIGIN")) {
-			return "."
+		if len(field) > 1 && bytes.EqualFold(field[0], []byte("$ORIGIN")) {
+			if origin = string(field[1]); first == "" {
+				first = origin
+			}
+			continue
 		}
 		soa := slices.ContainsFunc(field[1:], func(f []byte) bool { return bytes.EqualFold(f, []byte("SOA")) })
 		if soa && len(field[0]) > 1 && bytes.HasSuffix(field[0], []byte(".")) {
 			return string(field[0])
 		}
+		if soa && origin != "" {
+			return ownerUnder(field[0], line, origin)
+		}
+	}
+	if first != "" {
+		return dns.Fqdn(first)
 	}
 	d, err := resolver.ParseDestination(uri)
 	if err != nil || d.Host == "" {
@@ -266,6 +277,15 @@ func zoneFileOrigin(text []byte, file, uri string) string {
 		return name + "."
 	}
 	return d.Host + "."
+}
+
+// ownerUnder is the owner of the record in line, whose first field is given, when names are relative to origin.
+func ownerUnder(first, line []byte, origin string) string {
+	origin = dns.Fqdn(origin)
+	if string(first) == "@" || line[0] == ' ' || line[0] == '\t' {
+		return origin
+	}
+	return string(first) + "." + strings.TrimPrefix(origin, ".")
 }
 
 // writeResult writes one line of JSON that no terminal obeys.

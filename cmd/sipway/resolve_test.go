@@ -242,7 +242,11 @@ func TestResolveSilence(t *testing.T) {
 func TestZoneFileOrigin(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, file, uri, want string }{
-		{"; a zone\n\n$ORIGIN example.com.\n@ SOA a b 1 2 3 4 5", "x", "sip:a.test", "."},
+		{"; a zone\n\n$ORIGIN example.com.\n@ SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
+		{"$ORIGIN .\nexample.com 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
+		{"$ORIGIN com.\n\t60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "com."},
+		{"$ORIGIN example.com\nwww A 192.0.2.1", "x", "sip:a.test", "example.com."},
+		{"$ORIGIN other.test.\nexample.com. 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"example.com. 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"@ 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "a.test."},
 		{"@ 60 IN SOA a b 1 2 3 4 5", "/etc/example.com.zone", "sip:voip.example.com", "example.com."},
