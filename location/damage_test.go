@@ -57,7 +57,7 @@ func TestTornLog(t *testing.T) {
 			t.Errorf("%s at %d: %v", what, off, err)
 		}
 	}
-	step := 5
+	step := 11
 	if testing.Short() {
 		step = 17
 	}

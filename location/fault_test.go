@@ -24,16 +24,16 @@ func big(cseq uint32) Change {
 // and ends when it should; what it acknowledged is served, and is there after a crash and after an orderly end.
 func TestFaultAnywhere(t *testing.T) {
 	t.Parallel()
-	rounds := 40
+	rounds := 16
 	if testing.Short() {
-		rounds = 12
+		rounds = 6
 	}
 	for round := range rounds {
 		mem := vfs.NewCrashableMem()
 		fs := newFaultFS(mem)
 		s := open(t, "d", Options{fs: fs})
 		stop := serve(t, s)
-		fs.failAfter(1 + round*round*7)
+		fs.failAfter(1 + 4*round*round*round)
 		acked := map[string]uint32{}
 		for i := uint32(1); i < 12_000; i++ {
 			aor := fmt.Sprintf("sip:%d@example.com", i%500)
