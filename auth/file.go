@@ -40,7 +40,7 @@ type File struct {
 	path, realm string
 	users       map[string]user
 	offers      [numAlgorithms]bool // kept with every change
-	read        fs.FileInfo // the file it came from, nil if there was none
+	read        fs.FileInfo         // the file it came from, nil if there was none
 }
 
 // user is one user's HA1 values.
