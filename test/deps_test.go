@@ -17,9 +17,8 @@ const floors = `
 	NONE < sip;
 
 	# knowledge: names, users, records
-	NONE < config, zones;
-	sip < location;
-	sip, zones < resolver;
+	NONE < config, zones, location;
+	sip < resolver;
 
 	# wire: sockets and timers
 	NONE < datagram;
@@ -28,14 +27,13 @@ const floors = `
 
 	# roles: they decide
 	sip < auth;
-	auth, location, transport < registrar;
-	auth, location, transport < redirect;
-	registrar, redirect < dispatch;
+	auth, location, transport < registrar, redirect;
+	transport < dispatch;
 
 	NONE < admin;
 
 	# the binary wires all parts
-	config, dispatch, nameserver, resolver, admin < cmd/sipway;
+	config, dispatch, registrar, redirect, nameserver, resolver, admin < cmd/sipway;
 
 	# side by side with the peers; tests
 	NONE < bench, bench/sipload, test, test/script;
