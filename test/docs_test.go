@@ -171,7 +171,7 @@ func runReadme(t *testing.T, dir, bin string, steps []readmeStep) string {
 	}
 	script.WriteString("echo; echo '@@@ end'\n")
 	name, args := "bash", []string{"-c", script.String()}
-	if exec.Command("unshare", "-n", "true").Run() == nil {
+	if exec.Command("unshare", "-n", "ip", "link", "set", "lo", "up").Run() == nil {
 		name, args = "unshare", append([]string{"-n", "bash"}, args...)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
