@@ -24,6 +24,9 @@ func CheckValue(b []byte) error {
 	return nil
 }
 
+// IsToken reports whether b is a token (RFC 3261 25.1): not empty, and without white space, separators and controls.
+func IsToken(b []byte) bool { return isTokens(b) }
+
 func checkString(s string) error {
 	for i := range len(s) {
 		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {

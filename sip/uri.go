@@ -129,22 +129,43 @@ func (u *URI) hostport(b []byte) bool {
 
 // params checks that the parameters are well-formed and that each stands once (RFC 3261 19.1.1).
 func (u *URI) params() bool {
-	if !validEscapes(u.Params) {
-		return false
+	if bytes.IndexByte(u.Params, '%') >= 0 {
+		return validEscapes(u.Params) && u.uniqueEscaped()
 	}
+	var seen nameSet
+	it := u.Params.Iter()
+	for it.Next() {
+		if !seen.add(&it) || hidesParam(&it) {
+			return false
+		}
+	}
+	return !it.bad && seen.n <= MaxURIParams && seen.unique(u.Params)
+}
+
+// hidesParam reports whether the value is a quoted string with a semicolon inside. RFC 3261 25.1 has no quotes in a
+// URI, so another element would read a parameter there that we did not.
+func hidesParam(it *ParamIter) bool {
+	return it.value < it.rawStop && it.b[it.value] == '"' && bytes.IndexByte(it.b[it.value:it.rawStop], ';') >= 0
+}
+
+// uniqueEscaped is params for names with escapes, under which two may be the same.
+func (u *URI) uniqueEscaped() bool {
+	var names [MaxURIParams][]byte
 	n := 0
 	it := u.Params.Iter()
 	for ; it.Next(); n++ {
 		if n == MaxURIParams {
 			return false
 		}
-		first := u.Params.Iter()
-		for range n {
-			first.Next()
-			if equalEscaped(first.Name(), it.Name(), true) {
+		for _, other := range names[:n] {
+			if equalEscaped(other, it.Name(), true) {
 				return false
 			}
 		}
+		if hidesParam(&it) {
+			return false
+		}
+		names[n] = it.Name()
 	}
 	return !it.bad
 }

@@ -97,7 +97,7 @@ func TestParseURI(t *testing.T) {
 	for _, in := range []string{
 		"", "sip", "sip:", ":a@h", "1sip:a@h", "sip:@h", "sip:a@", "sip:a@h:", "sip:a@h:0", "sip:a@h:65536", "sip:a@h:+5060",
 		"sip:a@h:5060x", "sip:a@b@h", "sip:a:b:c@h", "sip:a@h;", "sip:a@h;;x", "sip:a@h;=1", "sip:a@h;x=1;X=2",
-		"sip:a@h;transport=udp;%74ransport=tcp", "sip:a%4@h", "sip:a%zz@h", "sip:a@h;x=%", "sip:a@h?x=%1", "sip:a b@h", "sip:a@h ",
+		"sip:a@h;transport=udp;%74ransport=tcp", "sip:a@h;x=\"y;lr\"", "sip:a@h;%41=\"y;lr\"", "sip:a%4@h", "sip:a%zz@h", "sip:a@h;x=%", "sip:a@h?x=%1", "sip:a b@h", "sip:a@h ",
 		"sip:<a@h>", "<sip:a@h>", "sip:a@h>", "sip:a@h\r\nX: y", "sip:a\x00@h", "sip:\x7f@h", "sip:a@[::1", "sip:a@[::1]x", "sip:a@[::1]]", "sip:a@[]",
 		"sip:a@[1::2::3]", "sip:a@[1:2:3:4:5:6:7:8:9]", "sip:a@[12345::]", "sip:a@[::1%25eth0]", "sip:a@::1", "sip:2001:db8::1", "sip:a@.h", "sip:a@h..x",
 		"sip:a@1.2.3", "sip:a@1.2.3.256", "sip:a@1.2.3.04", "sip:a@999", "sip:a@h/x", "sip:a@h;x=<", `sip:a"@h`, "tel:", "tel:+1 2", "sip:a@" + strings.Repeat("h", 256),
