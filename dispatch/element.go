@@ -60,7 +60,11 @@ func (d *Dispatcher) refuseRequire(r *transport.Request, s *scratch) bool {
 	it := r.Values(sip.HeaderRequire)
 	for it.Next() {
 		tag := it.Value()
-		if len(tag) == 0 || d.supports(tag) {
+		if !sip.IsToken(tag) { // RFC 3261 25.1, option-tag; it would be copied into the response
+			d.refuse(r, s, errRequire)
+			return true
+		}
+		if d.supports(tag) {
 			continue
 		}
 		if len(s.text) > 0 {
