@@ -128,8 +128,11 @@ func (c *conn) consume(now time.Time) *atomic.Uint64 {
 	for c.r < c.w && c.worthFraming() {
 		b := c.buf[c.r:c.w]
 		skip, n, headerEnd, err := sip.Frame(b, limits)
-		c.r += skip
-		c.keepalive(skip)
+		if skip > 0 { // a keepalive is whole: what follows it starts anew
+			c.r += skip
+			c.keepalive(skip)
+			c.since = time.Time{}
+		}
 		b = b[skip:]
 		if err != nil {
 			return c.refuse(b, headerEnd, err, now)

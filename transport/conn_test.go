@@ -170,9 +170,15 @@ func TestReadDeadlines(t *testing.T) {
 		after time.Duration
 		why   string
 	}{
-		"nothing":               {func(net.Conn) {}, 3 * time.Minute, "idle"},
-		"one message":           {func(c net.Conn) { _, _ = io.WriteString(c, m) }, 3 * time.Minute, "idle"},
-		"keepalives":            {trickle("\r\n\r\n\r\n\r\n", time.Second), 3*time.Minute + 7*time.Second, "idle"},
+		"nothing":     {func(net.Conn) {}, 3 * time.Minute, "idle"},
+		"one message": {func(c net.Conn) { _, _ = io.WriteString(c, m) }, 3 * time.Minute, "idle"},
+		"keepalives":  {trickle("\r\n\r\n\r\n\r\n", time.Second), 3*time.Minute + 7*time.Second, "idle"},
+		"keepalives cut in the middle": {func(c net.Conn) {
+			for _, s := range []string{"\r\n\r", "\n\r", "\n\r\n\r", "\n\r\n"} { // RFC 5626 4.4.1
+				_, _ = io.WriteString(c, s)
+				time.Sleep(9 * time.Second)
+			}
+		}, 3*time.Minute + 27*time.Second, "idle"},
 		"one byte":              {trickle("O", 0), 10 * time.Second, "header"},
 		"half a CRLF":           {trickle("\r", 0), 10 * time.Second, "header"},
 		"a header byte by byte": {trickle(m, 500*time.Millisecond), 10 * time.Second, "header"},

@@ -72,6 +72,7 @@ func (t *Transport) closed() bool {
 func (t *Transport) admit(nc net.Conn) {
 	remote := addrPort(nc.RemoteAddr())
 	c := newConn(t, nc, addrPort(nc.LocalAddr()), remote)
+	from := client(remote.Addr())
 	t.mu.Lock()
 	var refused *atomic.Uint64
 	switch {
@@ -79,11 +80,11 @@ func (t *Transport) admit(nc net.Conn) {
 		refused = &t.count.closedShutdown
 	case len(t.conns) >= t.o.MaxConnections:
 		refused = &t.count.refusedTotal
-	case t.perAddr[remote.Addr()] >= t.o.MaxConnectionsPerAddress:
+	case t.perAddr[from] >= t.o.MaxConnectionsPerAddress:
 		refused = &t.count.refusedPerAddress
 	default:
 		t.conns[c] = struct{}{}
-		t.perAddr[remote.Addr()]++
+		t.perAddr[from]++
 		t.owners.Add(1)
 	}
 	t.mu.Unlock()
@@ -103,12 +104,22 @@ func (t *Transport) admit(nc net.Conn) {
 func (t *Transport) forget(c *conn) {
 	t.mu.Lock()
 	delete(t.conns, c)
-	a := c.remote.Addr()
+	a := client(c.remote.Addr())
 	if t.perAddr[a]--; t.perAddr[a] == 0 {
 		delete(t.perAddr, a)
 	}
 	t.mu.Unlock()
 	t.owners.Done()
+}
+
+// client returns what counts as one peer: an IPv4 address or the /64 of an IPv6 address, which is what one host has to
+// draw addresses from.
+func client(a netip.Addr) netip.Addr {
+	if !a.Is6() {
+		return a
+	}
+	site, _ := a.Prefix(64) // fails only for other families
+	return site.Addr()
 }
 
 // addrPort returns a as a value; zero for what is not an IP address (net.Pipe).

@@ -352,3 +352,24 @@ func TestLifecycle(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClient: an IPv6 host cannot have more connections by using more of its addresses.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"2001:db8::1", "2001:db8::ffff:1", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+	} {
+		if same := client(netip.MustParseAddr(c.a)) == client(netip.MustParseAddr(c.b)); same != c.same {
+			t.Errorf("%s and %s: %v", c.a, c.b, same)
+		}
+	}
+	if client(netip.Addr{}).IsValid() {
+		t.Error("no address became one")
+	}
+}
