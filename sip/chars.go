@@ -127,22 +127,27 @@ func foldEqualBytes(a, b []byte) bool {
 // nextControl returns the index of the first control character (RFC 3261 25.1, CTL) at or after i, or len(b).
 // It looks at eight bytes at a time: this is the one loop that sees every byte of a header section.
 func nextControl(b []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		below := (x - ones*0x20) &^ x              // high bit where a byte is below 0x20
-		del := x ^ ones*0x7f                       // zero where a byte is DEL
-		found := (below | (del-ones)&^del) & highs // exact up to the first hit, which is all we read
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
+	rest := b[i:] // cut as it goes, which spares the bounds checks
+	for len(rest) >= 8 {
+		if found := controls(binary.LittleEndian.Uint64(rest)); found != 0 {
+			return len(b) - len(rest) + bits.TrailingZeros64(found)>>3
 		}
+		rest = rest[8:]
 	}
-	for ; i < len(b); i++ {
-		if b[i] < 0x20 || b[i] == 0x7f {
-			return i
+	for k, c := range rest {
+		if c < 0x20 || c == 0x7f {
+			return len(b) - len(rest) + k
 		}
 	}
 	return len(b)
+}
+
+// controls has the high bit of each byte of x that is a control set, exact up to the first one.
+func controls(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	below := (x - ones*0x20) &^ x // high bit where a byte is below 0x20
+	del := x ^ ones*0x7f          // zero where a byte is DEL
+	return (below | (del-ones)&^del) & highs
 }
 
 // isVisible reports whether b holds no control, no space and none of the brackets that would end a URI inside <>.

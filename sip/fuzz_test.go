@@ -158,7 +158,7 @@ func FuzzVia(f *testing.F) {
 		if seen.n > MaxParams-2 || len(b) > MaxHeaderSection-100 {
 			return
 		}
-		out := appendStamped(nil, b, testSource)
+		out := appendStamped(nil, b, &v, testSource)
 		w, err := ParseVia(out)
 		if err != nil || !bytes.Equal(w.Host, v.Host) || w.Port != v.Port || !bytes.Equal(w.Branch, v.Branch) || w.HasRPort != v.HasRPort {
 			t.Fatalf("%v: %q of %q", err, out, b)

@@ -17,7 +17,10 @@ type Message struct {
 	uri    []byte
 	reason []byte
 
-	err     error // what Parse said
+	err    error // what Parse said
+	top    Via   // the top Via and what is wrong with it: all who check, stamp or send read it
+	topErr error
+
 	status  int
 	kind    Method
 	request bool
@@ -113,14 +116,10 @@ func (m *Message) Count(n HeaderName) int {
 // TopVia parses the first Via value, that of the element which sent us the message. On an error the
 // parts that could be read are filled in.
 func (m *Message) TopVia() (Via, error) {
-	it := m.Values(HeaderVia)
-	if !it.Next() {
-		if it.Err() != nil {
-			return Via{}, errVia
-		}
+	if m.first[HeaderVia] == 0 {
 		return Via{}, errNoVia
 	}
-	return ParseVia(it.Value())
+	return m.top, m.topErr
 }
 
 // From parses the From header.

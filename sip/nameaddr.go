@@ -16,26 +16,27 @@ type NameAddr struct {
 // error is a static 400.
 func ParseNameAddr(b []byte) (NameAddr, error) {
 	var a NameAddr
-	b = trimLWS(b)
-	if len(b) > MaxHeaderSection {
-		return a, errNameAddr
-	}
-	i := a.display(b)
-	if i < 0 {
-		return a, errNameAddr
-	}
-	if i = a.uri(b, i); i < 0 {
-		return a, errNameAddr
-	}
 	var u URI
-	if !u.parse(a.URI) {
-		return a, errNameAddr
-	}
-	a.Params = Params(b[i:])
-	if !a.params() {
+	if !a.split(trimLWS(b)) || !u.parse(a.URI) {
 		return a, errNameAddr
 	}
 	return a, nil
+}
+
+// split is ParseNameAddr without a look into the URI.
+func (a *NameAddr) split(b []byte) bool {
+	if len(b) > MaxHeaderSection {
+		return false
+	}
+	i := a.display(b)
+	if i < 0 {
+		return false
+	}
+	if i = a.uri(b, i); i < 0 || len(a.URI) == 0 {
+		return false
+	}
+	a.Params = Params(b[i:])
+	return a.params()
 }
 
 // display reads the display name, if there is one, and returns the index of the "<" or 0 for an addr-spec; -1 if

@@ -32,13 +32,24 @@ func (m *Message) Parse(b []byte) error {
 	default:
 		m.fail(errNoEmptyLine)
 	}
+	m.topVia()
 	return m.err
+}
+
+// topVia reads the top Via, the one field that is read of every message and more than once.
+func (m *Message) topVia() {
+	if it := m.Values(HeaderVia); it.Next() {
+		m.topErr = m.top.parse(it.Value())
+	} else if it.Err() != nil {
+		m.topErr = errVia
+	}
 }
 
 func (m *Message) reset() {
 	m.raw, m.body, m.method, m.uri, m.reason = nil, nil, nil, nil, nil
 	m.err, m.status, m.kind, m.request, m.version = nil, 0, MethodUnknown, false, false
 	m.count, m.section = 0, 0
+	m.top, m.topErr = Via{}, nil
 	m.first = [headerNames]uint8{}
 	m.last = [headerNames]uint8{}
 }
@@ -292,6 +303,5 @@ func (m *Message) Answerable() bool {
 	if !m.request || m.kind == MethodAck {
 		return false
 	}
-	via, _ := m.TopVia()
-	return len(via.Host) > 0
+	return len(m.top.Host) > 0
 }

@@ -69,7 +69,8 @@ func (w *Response) to(req *Message, code int, toTag []byte) {
 	w.buf = append(append(w.buf, "To: "...), v...)
 	// RFC 3261 8.2.6.2: "if the To header field in the request did not contain a tag [...] the UAS MUST add a tag"
 	if code != 100 && len(toTag) > 0 {
-		if to, err := req.To(); err == nil && to.Tag == nil {
+		var to NameAddr // also one whose URI is bad can have a tag
+		if to.split(v) && to.Tag == nil {
 			if !isTokens(toTag) {
 				w.fail(ErrValue)
 			}
@@ -82,13 +83,13 @@ func (w *Response) to(req *Message, code int, toTag []byte) {
 // vias copies every Via line, the top value stamped.
 func (w *Response) vias(req *Message) {
 	top := req.Values(HeaderVia)
-	stamp := top.Next()
+	stamp := top.Next() && req.topErr == nil && req.Source.IsValid() // a malformed one stays as it is, in the 400
 	for i := req.first[HeaderVia]; i != 0; i = req.lines[i-1].next {
 		l := &req.lines[i-1]
 		w.buf = append(w.buf, "Via: "...)
 		from := int(l.value)
 		if stamp && i == top.index+1 {
-			w.buf = appendStamped(w.buf, top.Value(), req.Source)
+			w.buf = appendStamped(w.buf, top.Value(), &req.top, req.Source)
 			from, stamp = top.stop, false
 		}
 		w.buf = append(append(w.buf, req.raw[from:l.valueEnd]...), "\r\n"...)
@@ -98,11 +99,7 @@ func (w *Response) vias(req *Message) {
 // appendStamped appends the top Via value as RFC 3261 18.2.1 wants it in a response: with received if sent-by is a
 // name or another address than the source's, and, if rport was asked for, with received and the source's port (RFC
 // 3581 4). A received or rport value that the client wrote gives way to ours.
-func appendStamped(dst, value []byte, source netip.AddrPort) []byte {
-	via, err := ParseVia(value)
-	if err != nil || !source.IsValid() {
-		return append(dst, value...)
-	}
+func appendStamped(dst, value []byte, via *Via, source netip.AddrPort) []byte {
 	addr := source.Addr().Unmap()
 	sentBy, isAddr := parseAddr(via.Host)
 	if !via.HasRPort && isAddr && sentBy.Unmap() == addr.WithZone("") {

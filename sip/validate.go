@@ -51,11 +51,11 @@ func (m *Message) checkVia() error {
 	n := 0
 	it := m.Values(HeaderVia)
 	for ; it.Next(); n++ {
-		v, err := ParseVia(it.Value())
-		if err != nil {
-			return errVia
-		}
-		if n == 0 && (!foldEqual(v.Protocol, "sip") || string(v.Version) != "2.0") {
+		if n == 0 {
+			if m.topErr != nil || !foldEqual(m.top.Protocol, "sip") || string(m.top.Version) != "2.0" {
+				return errVia
+			}
+		} else if v := (Via{}); v.parse(it.Value()) != nil {
 			return errVia
 		}
 		if n == MaxVia {

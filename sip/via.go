@@ -22,22 +22,28 @@ type Via struct {
 // that a response can find its way: with Host the answer can be sent.
 func ParseVia(b []byte) (Via, error) {
 	var v Via
+	err := v.parse(b)
+	return v, err
+}
+
+// parse reads b into v, which is empty.
+func (v *Via) parse(b []byte) error {
 	if len(b) > MaxHeaderSection {
-		return v, errVia
+		return errVia
 	}
 	i := v.sentProtocol(b)
 	if i < 0 {
-		return v, errVia
+		return errVia
 	}
 	i, ok := v.sentBy(b, i)
 	if i < 0 {
-		return v, errVia
+		return errVia
 	}
 	v.Params = Params(b[i:])
 	if !v.params() || !ok {
-		return v, errVia
+		return errVia
 	}
-	return v, nil
+	return nil
 }
 
 // sentProtocol reads "SIP / 2.0 / UDP" and the white space behind it (RFC 3261 25.1, SLASH takes white space). It
