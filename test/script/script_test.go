@@ -2,9 +2,12 @@ package script
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +154,9 @@ func cmdNeed(ts *testscript.TestScript, neg bool, args []string) {
 		if lookPath(ts.Getenv("PATH"), name) == "" {
 			missing = append(missing, name)
 		}
+		if name == "baresip" && !hasNetwork() {
+			missing = append(missing, "network address other than loopback, which baresip needs,")
+		}
 	}
 	if len(missing) == 0 {
 		return
@@ -161,6 +167,15 @@ func cmdNeed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Fatalf("no %s here: run test/peers/install, or set SIPWAY_SKIP_PEERS=1 to leave these scripts out",
 		strings.Join(missing, ", "))
+}
+
+// hasNetwork reports whether an interface has an address that is of use beyond this host.
+func hasNetwork() bool {
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().IsGlobalUnicast()
+	})
 }
 
 // lookPath returns the file of a program, or "". The script's PATH counts, not ours.
