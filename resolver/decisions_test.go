@@ -2,7 +2,9 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -223,5 +225,33 @@ host.example.net. A 192.0.2.66
 		if err != nil || strings.Join(got(res), ", ") != want {
 			t.Errorf("%s: got %v, want %s\n%s", uri, got(res), want, describe(res))
 		}
+	}
+}
+
+// TestManySets: a domain that answers with many large sets costs no more than one large set.
+func TestManySets(t *testing.T) {
+	t.Parallel()
+	r := newTestResolver(t, Options{Trace: true, Source: func(_ context.Context, q Question) *RRset {
+		set := &RRset{Question: q, TTL: 60}
+		switch q.Type {
+		case TypeNAPTR:
+			for i := range 1000 {
+				set.NAPTR = append(set.NAPTR, NAPTR{Order: 1, Flags: "s", Service: "SIP+D2T", Replacement: strconv.Itoa(i) + ".example.com."})
+			}
+		case TypeA, TypeAAAA: // none
+		case TypeSRV:
+			for i := range 1000 {
+				set.SRV = append(set.SRV, SRV{Port: 5060, Target: strconv.Itoa(i) + "." + q.Name})
+			}
+		}
+		return set
+	}})
+	res, err := r.Resolve(t.Context(), "sip:example.com")
+	if !errors.Is(err, &Error{Class: LoopOrLimit}) {
+		t.Errorf("got %v", err)
+	}
+	// Which set is there first is chance: each of those the rules name may have been the first.
+	if most := 1 + 1 + 3 + maxRules + 2*maxTargets*maxRules; len(res.Trace) > most {
+		t.Errorf("%d questions came up, %d would be the most", len(res.Trace)-1, most)
 	}
 }

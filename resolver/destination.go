@@ -29,7 +29,7 @@ func ParseDestination(uri string) (Destination, error) {
 	}
 	u, err := sip.ParseURI([]byte(text))
 	if err != nil {
-		return d, &Error{InvalidURI, err.Error()}
+		return d, &Error{InvalidURI, "not a URI that RFC 3261 19.1.1 or RFC 3986 allows"}
 	}
 	if !u.IsSIP {
 		return d, &Error{InvalidURI, fmt.Sprintf("scheme %q: RFC 3263 locates sip: and sips: URIs only", clip(string(u.Scheme)))}

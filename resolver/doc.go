@@ -14,6 +14,9 @@
 //   - [Source] is the one seam to the network: a question in, an immutable [RRset] with its TTL and response
 //     code out. The DNS client of this package is one; tests have others.
 //
+// A and AAAA of a name are both asked, of a client that has both families. One that has a single family asks
+// for that one alone, as RFC 7984 3.1 has it: the other's addresses could not be used.
+//
 // It is not a general stub resolver: no search list, no hosts file, no DNSSEC validation, and additional
 // sections are not believed. It opens no SIP connection; which hop works is found out by who sends.
 //

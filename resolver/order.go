@@ -16,7 +16,7 @@ type rule struct {
 }
 
 // usableRules discards what RFC 3263 4.1 says to discard and sorts the rest by order, then preference (RFC
-// 3403 4.1). Equal ones keep the order they came in. discard, when not nil, is told of each one thrown away.
+// 3403 4.1). Equal ones keep the order they came in; the first maxRules are kept. discard, when not nil, is told of each one thrown away.
 func usableRules(set []NAPTR, secure bool, has []Transport, discard func(NAPTR, string)) []rule {
 	var out []rule
 	for _, n := range set {
@@ -30,7 +30,7 @@ func usableRules(set []NAPTR, secure bool, has []Transport, discard func(NAPTR, 
 	slices.SortStableFunc(out, func(a, b rule) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Preference, b.Preference))
 	})
-	return out
+	return out[:min(maxRules, len(out))]
 }
 
 // vet says why a record cannot be used, or "".

@@ -9,7 +9,8 @@ import (
 
 // Bounds of one selection.
 const (
-	maxTargets = 64   // hops; applied after ordering, never by place in a packet
+	maxTargets = 64   // hops, and SRV records followed; applied after ordering, never by place in a packet
+	maxRules   = 16   // NAPTR followed; there are seven transports
 	largeSize  = 1300 // bytes: RFC 3261 18.1.1, path MTU unknown
 )
 
@@ -73,6 +74,8 @@ type selector struct {
 	absent  string // a name that does not exist
 	dead    string // a name without addresses
 	noSRV   string // an SRV owner without usable records
+
+	followed int // SRV records, of all sets
 }
 
 func (s *selector) run() {
@@ -286,7 +289,14 @@ func (s *selector) servers(owner string, h Target) bool {
 	}
 	h.Service, h.TTL = undot(owner), min(h.TTL, a.Left)
 	set := s.usableServers(q, a.SRV)
-	for _, r := range orderSRV(set, maxTargets, s.draw) {
+	// One bound for all sets: a few large ones must not make thousands of questions.
+	room := maxTargets - s.followed
+	if len(set) > room {
+		s.notef(q, "only %d of %d followed: %d for one URI are the most", room, len(set), maxTargets)
+		s.fail(failed(q, Limit, fmt.Sprintf("more than %d servers for one URI", maxTargets)))
+	}
+	s.followed += min(room, len(set))
+	for _, r := range orderSRV(set, room, s.draw) {
 		h.Priority, h.Weight, h.Port = r.Priority, r.Weight, r.Port
 		s.addresses(r.Target, h)
 	}
