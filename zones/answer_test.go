@@ -29,7 +29,7 @@ func load(tb testing.TB, origin, file string) *Zone {
 // zone compiles a zone written out in a test, behind an SOA and an NS record.
 func zone(tb testing.TB, origin, text string) *Zone {
 	tb.Helper()
-	rrs, err := parse(origin, "test.zone", strings.NewReader("$TTL 300\n@ SOA ns mail 1 2 3 4 60\n@ NS ns.elsewhere.\n"+text+"\n"))
+	rrs, err := parse(origin, origin, "test.zone", strings.NewReader("$TTL 300\n@ SOA ns mail 1 2 3 4 60\n@ NS ns.elsewhere.\n"+text+"\n"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func BenchmarkCompile(b *testing.B) {
 	for i := range 10_000 {
 		fmt.Fprintf(&text, "h%d A 192.0.2.%d\n_sip._udp.h%d SRV 1 1 5060 h%d\n", i, i%256, i, i)
 	}
-	rrs, err := parse("big.test", "big.zone", strings.NewReader("$TTL 300\n@ SOA ns mail 1 2 3 4 60\n@ NS ns.elsewhere.\n"+text.String()))
+	rrs, err := parse("big.test", "big.test", "big.zone", strings.NewReader("$TTL 300\n@ SOA ns mail 1 2 3 4 60\n@ NS ns.elsewhere.\n"+text.String()))
 	if err != nil {
 		b.Fatal(err)
 	}

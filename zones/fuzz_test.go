@@ -130,7 +130,7 @@ func FuzzZoneFile(f *testing.F) {
 		if len(text) > 10_000 || strings.Count(strings.ToUpper(text), "$GENERATE") > 1 {
 			return // slow, not wrong
 		}
-		rrs, err := parse("fuzz.test", "f", strings.NewReader(text))
+		rrs, err := parse("fuzz.test", "fuzz.test", "f", strings.NewReader(text))
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "f:") {
 				t.Fatalf("an error without a place: %v", err)

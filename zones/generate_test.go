@@ -37,7 +37,7 @@ func plan(change ...func(*Plan)) Plan {
 
 func extra(tb testing.TB, records ...string) func(*Plan) {
 	tb.Helper()
-	rrs, err := parse("example.test", "extra", strings.NewReader(strings.Join(records, "\n")+"\n"))
+	rrs, err := parse("example.test", "example.test", "extra", strings.NewReader(strings.Join(records, "\n")+"\n"))
 	if err != nil {
 		tb.Fatal(err)
 	}

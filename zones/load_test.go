@@ -35,7 +35,7 @@ func TestParseErrorsTellTheLine(t *testing.T) {
 		"a TYPE0 \\# 0\n":                                   "f:4:",
 		strings.Repeat("a", 64) + " A 192.0.2.1\n":          "f:4:",
 	} {
-		_, err := parse("z.test", "f", strings.NewReader(head+text))
+		_, err := parse("z.test", "z.test", "f", strings.NewReader(head+text))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "f:") {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -47,7 +47,7 @@ func TestParseErrorsTellTheLine(t *testing.T) {
 
 func TestParseTakesPartsOfZones(t *testing.T) {
 	t.Parallel()
-	rrs, err := parse("z.test.", "f", strings.NewReader("a A 192.0.2.1\nb 5 IN RRSIG A 13 3 60 20300101000000 20200101000000 1 z.test. aaaa\nb CNAME a\n"))
+	rrs, err := parse("z.test.", "z.test.", "f", strings.NewReader("a A 192.0.2.1\nb 5 IN RRSIG A 13 3 60 20300101000000 20200101000000 1 z.test. aaaa\nb CNAME a\n"))
 	if err != nil || len(rrs) != 3 || rrs[0].Header().Ttl != defaultTTL {
 		t.Errorf("%v %v", rrs, err)
 	}
@@ -95,7 +95,7 @@ func TestFilesAndZonesAreBounded(t *testing.T) {
 	if err := c.add(rr, ""); err == nil || !strings.Contains(err.Error(), "1000000 records") {
 		t.Errorf("%v", err)
 	}
-	_, err = parse("z.test", "f", io.LimitReader(endless{}, 1000))
+	_, err = parse("z.test", "z.test", "f", io.LimitReader(endless{}, 1000))
 	if err != nil {
 		t.Error(err)
 	}

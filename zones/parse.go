@@ -20,22 +20,32 @@ const defaultTTL = 3600
 // ParseFile reads a zone file (RFC 1035 5, with $TTL of RFC 2308 4), or a part of one: whether the zone is
 // complete is Compile's question. Names are relative to origin. Errors start with file:line. $INCLUDE is
 // refused, so that a zone file cannot show other files.
-func ParseFile(origin, path string) ([]dns.RR, error) {
+func ParseFile(origin, path string) ([]dns.RR, error) { return parseFile(origin, origin, path) }
+
+// ParseRecords is ParseFile for a file that is not of one zone: names are relative to origin, and may be
+// anywhere in the DNS.
+func ParseRecords(origin, path string) ([]dns.RR, error) { return parseFile(".", origin, path) }
+
+func parseFile(zone, origin, path string) ([]dns.RR, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // read only: nothing is lost
-	return parse(origin, path, f)
+	return parse(zone, origin, path, f)
 }
 
-func parse(origin, path string, r io.Reader) ([]dns.RR, error) {
-	c, err := newCollector(origin)
+// parse reads records of zone, whose names are relative to origin.
+func parse(zone, origin, path string, r io.Reader) ([]dns.RR, error) {
+	if _, err := wireName(origin); err != nil {
+		return nil, fmt.Errorf("origin %q: not a domain name", origin)
+	}
+	c, err := newCollector(zone)
 	if err != nil {
 		return nil, err
 	}
 	in := &lines{br: bufio.NewReader(r), left: maxFile, line: 1}
-	zp := dns.NewZoneParser(in, c.origin, "")
+	zp := dns.NewZoneParser(in, dns.CanonicalName(origin), "")
 	zp.SetIncludeAllowed(false)
 	zp.SetDefaultTTL(defaultTTL)
 	var rrs []dns.RR

@@ -336,7 +336,7 @@ func TestLargeAnswers(t *testing.T) {
 	for i := range 10 {
 		fmt.Fprintf(&text, "big TXT \"%03d%s\"\n", 300+i, strings.Repeat("x", 250))
 	}
-	rrs, err := parse("z.test", "f", strings.NewReader("@ 1 SOA ns mail 1 2 3 4 60\n@ 1 NS ns.\n"+text.String()))
+	rrs, err := parse("z.test", "z.test", "f", strings.NewReader("@ 1 SOA ns mail 1 2 3 4 60\n@ 1 NS ns.\n"+text.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

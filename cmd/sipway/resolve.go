@@ -40,7 +40,7 @@ func resolveCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "server", Usage: "ask the name server at `HOST:PORT` (repeatable)"},
 			&cli.StringFlag{Name: "transports", Value: "udp,tcp,tls", Usage: "what the client has, in the order it prefers: `LIST` of udp, tcp, tls, sctp, tls-sctp, ws, wss"},
 			&cli.StringFlag{Name: "families", Usage: "address families and their order: `LIST` of ip6, ip4 (default: both, by RFC 6724)"},
-			&cli.Uint64Flag{Name: "seed", Usage: "fix the draws of SRV weights: the same `N` gives the same order"},
+			&cli.Uint64Flag{Name: "seed", Usage: "fix the draws of SRV weights: the same `N` gives the same records the same order"},
 			&cli.StringFlag{Name: "zone", Usage: "ask the zone in `FILE` instead of the network"},
 			&cli.DurationFlag{Name: "timeout", Value: 4 * time.Second, Usage: "give up after `TIME`"},
 		},
@@ -58,15 +58,14 @@ func resolveAction(c *cli.Context) error {
 		return err
 	}
 	if err := chooseSource(c, uri, &o); err != nil {
-		if c.Bool("json") { // whoever reads JSON gets JSON
-			e := &resolver.Error{Class: resolver.DNSFailure, Detail: err.Error()}
-			_ = writeResult(c.App.Writer, &resolver.Result{URI: uri, Err: e})
-		}
-		return err
+		return refuseResolve(c, uri, err)
 	}
 	r, err := resolver.New(o)
 	if err != nil {
-		return usageError("%w", err)
+		if len(o.Servers) > 0 { // too many
+			return refuseResolve(c, uri, usageError("--server: %w", err))
+		}
+		return refuseResolve(c, uri, configError("%w", err))
 	}
 	defer r.Close()
 	if c.Bool("json") {
@@ -83,6 +82,15 @@ func resolveAction(c *cli.Context) error {
 		return werr
 	}
 	return resolveExit(err, false)
+}
+
+// refuseResolve ends a lookup that has nobody to ask: whoever reads JSON gets JSON.
+func refuseResolve(c *cli.Context, uri string, err error) error {
+	if c.Bool("json") {
+		e := &resolver.Error{Class: resolver.DNSFailure, Detail: err.Error()}
+		_ = writeResult(c.App.Writer, &resolver.Result{URI: uri, Err: e})
+	}
+	return err
 }
 
 // completeURI lets people leave the scheme out.
@@ -200,13 +208,19 @@ func serverAddresses(ctx context.Context, s string) ([]netip.AddrPort, error) {
 	return all, nil
 }
 
-// loadZoneFile makes a zone that can be asked from a file, or from a part of one.
+// loadZoneFile makes a zone that can be asked from a file: of one zone, when it has an SOA, or of records from
+// anywhere.
 func loadZoneFile(file, uri string) (*zones.Published, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, configError("--zone: %w", err)
 	}
-	rrs, err := zones.ParseFile(zoneFileOrigin(text, file, uri), file)
+	name, whole := zoneFileOrigin(text, file, uri)
+	parse := zones.ParseRecords
+	if whole {
+		parse = zones.ParseFile
+	}
+	rrs, err := parse(name, file)
 	if err != nil {
 		return nil, configError("--zone: %w", err)
 	}
@@ -238,11 +252,15 @@ func loadZoneFile(file, uri string) (*zones.Published, error) {
 	return published, nil
 }
 
-// zoneFileOrigin finds what relative names in a zone file are relative to. A file rarely says: name servers
-// have it from their configuration. It is the owner of the SOA, when that is absolute or an $ORIGIN says what it
-// is relative to; without an SOA the first $ORIGIN; the file's name, when that is the URI's domain or one above
-// it; otherwise the domain.
-func zoneFileOrigin(text []byte, file, uri string) string {
+// zoneFileOrigin finds what relative names in a zone file are relative to, and whether it is a whole zone: has an
+// SOA. A file rarely says: name servers have it from their configuration. It is the owner of the SOA, when that is
+// absolute or an $ORIGIN says what it is relative to; without an SOA the first $ORIGIN; the file's name, when
+// that is the URI's domain or one above it; otherwise the domain.
+func zoneFileOrigin(text []byte, file, uri string) (name string, whole bool) {
+	host := "."
+	if d, err := resolver.ParseDestination(uri); err == nil && d.Host != "" {
+		host = d.Host + "."
+	}
 	first, origin := "", ""
 	for line := range bytes.Lines(text) {
 		line, _, _ = bytes.Cut(line, []byte(";"))
@@ -251,32 +269,36 @@ func zoneFileOrigin(text []byte, file, uri string) string {
 			continue
 		}
 		if len(field) > 1 && bytes.EqualFold(field[0], []byte("$ORIGIN")) {
-			if origin = string(field[1]); first == "" {
-				first = origin
+			name := string(field[1])
+			switch {
+			case strings.HasSuffix(name, "."):
+				first, origin = cmp.Or(first, name), name
+			case first == "" && dns.IsSubDomain(name+".", host): // the final dot was forgotten
+				first, origin = ".", name+"."
 			}
 			continue
 		}
-		soa := slices.ContainsFunc(field[1:], func(f []byte) bool { return bytes.EqualFold(f, []byte("SOA")) })
-		if soa && len(field[0]) > 1 && bytes.HasSuffix(field[0], []byte(".")) {
-			return string(field[0])
+		if !slices.ContainsFunc(field[1:], func(f []byte) bool { return bytes.EqualFold(f, []byte("SOA")) }) {
+			continue
 		}
-		if soa && origin != "" {
-			return ownerUnder(field[0], line, origin)
+		whole = true
+		if len(field[0]) > 1 && bytes.HasSuffix(field[0], []byte(".")) {
+			return string(field[0]), whole
 		}
+		if origin != "" {
+			return ownerUnder(field[0], line, origin), whole
+		}
+		break // an $ORIGIN further down is not the SOA's
 	}
 	if first != "" {
-		return dns.Fqdn(first)
+		return first, whole
 	}
-	d, err := resolver.ParseDestination(uri)
-	if err != nil || d.Host == "" {
-		return "."
+	base := strings.ToLower(filepath.Base(file))
+	base = strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(base, ".zone"), ".db"), "db.") + "."
+	if _, ok := dns.IsDomainName(base); ok && dns.IsSubDomain(base, host) {
+		return base, whole
 	}
-	name := strings.ToLower(filepath.Base(file))
-	name = strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(name, ".zone"), ".db"), "db.")
-	if d.Host == name || strings.HasSuffix(d.Host, "."+name) {
-		return name + "."
-	}
-	return d.Host + "."
+	return host, whole
 }
 
 // ownerUnder is the owner of the record in line, whose first field is given, when names are relative to origin.

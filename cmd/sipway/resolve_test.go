@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -242,10 +243,12 @@ func TestResolveSilence(t *testing.T) {
 func TestZoneFileOrigin(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, file, uri, want string }{
+		{"a.test. A 192.0.2.1\n$ORIGIN sub\nwww A 192.0.2.1", "x", "sip:a.test", "a.test."},
+		{"@ SOA a b 1 2 3 4 5\n$ORIGIN sub.a.test.\nwww A 192.0.2.1", "x", "sip:a.test", "a.test."},
 		{"; a zone\n\n$ORIGIN example.com.\n@ SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"$ORIGIN .\nexample.com 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"$ORIGIN com.\n\t60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "com."},
-		{"$ORIGIN example.com\nwww A 192.0.2.1", "x", "sip:a.test", "example.com."},
+		{"$ORIGIN example.com\nwww A 192.0.2.1", "x", "sip:www.example.com", "."},
 		{"$ORIGIN other.test.\nexample.com. 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"example.com. 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "example.com."},
 		{"@ 60 IN SOA a b 1 2 3 4 5", "x", "sip:a.test", "a.test."},
@@ -254,9 +257,26 @@ func TestZoneFileOrigin(t *testing.T) {
 		{"@ 60 IN SOA a b 1 2 3 4 5", "ample.com.zone", "sip:example.com", "example.com."},
 		{"www A 192.0.2.1", "x", "sip:192.0.2.1", "."},
 	} {
-		if have := zoneFileOrigin([]byte(c.text), c.file, c.uri); have != c.want {
+		if have, whole := zoneFileOrigin([]byte(c.text), c.file, c.uri); have != c.want || whole != strings.Contains(c.text, "SOA") {
 			t.Errorf("%q %s %s: %s, want %s", c.text, c.file, c.uri, have, c.want)
 		}
+	}
+}
+
+// TestResolveManyDomains: a file without SOA may hold records of any domain, and may leave the final dot out of
+// $ORIGIN.
+func TestResolveManyDomains(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "records")
+	text := "$ORIGIN example.com\n@ NAPTR 10 10 \"s\" \"SIP+D2T\" \"\" _sip._tcp.example.net.\n" +
+		"_sip._tcp.example.net. SRV 0 0 5070 a.example.org.\na.example.org. A 192.0.2.1\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr strings.Builder
+	code := run(t.Context(), []string{"sipway", "resolve", "--zone", file, "sip:bob@example.com"}, &stdout, &stderr)
+	if code != exitOK || !strings.Contains(stdout.String(), "192.0.2.1:5070") {
+		t.Errorf("exit %d: %s%s", code, stdout.String(), stderr.String())
 	}
 }
 
