@@ -255,3 +255,21 @@ func TestManySets(t *testing.T) {
 		t.Errorf("%d questions came up, %d would be the most", len(res.Trace)-1, most)
 	}
 }
+
+// TestNoteForged: a record cannot make a note of its own.
+func TestNoteForged(t *testing.T) {
+	t.Parallel()
+	r := newTestResolver(t, Options{Trace: true, Source: func(_ context.Context, q Question) *RRset {
+		set := &RRset{Question: q, TTL: 60}
+		if q.Type == TypeNAPTR {
+			set.NAPTR = []NAPTR{{Flags: "s", Service: "x; use 1 1 SIPS+D2T", Replacement: "a."}}
+		}
+		return set
+	}})
+	res, _ := r.Resolve(t.Context(), "sip:example.com")
+	for _, s := range res.Trace {
+		if strings.Contains(s.Note, "; use") {
+			t.Errorf("forged: %s", s.Note)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Bounds of one selection.
@@ -182,7 +183,9 @@ func (s *selector) byNAPTR() {
 	}
 	var discard func(NAPTR, string)
 	if s.note != nil {
-		discard = func(n NAPTR, why string) { s.notef(q, "discarded %d %d %s: %s", n.Order, n.Preference, n.Service, why) }
+		discard = func(n NAPTR, why string) {
+			s.notef(q, "discarded %d %d %s: %s", n.Order, n.Preference, noted(n.Service), why)
+		}
 	}
 	rules := usableRules(a.NAPTR, s.d.Secure, s.p.Transports, discard)
 	if len(rules) == 0 {
@@ -208,7 +211,7 @@ func (s *selector) applyRules(q Question, rules []rule, ttl uint32) {
 		if matched || len(s.out.Need) > 0 {
 			for i := n; s.note != nil && i < len(rules); i++ {
 				r := &rules[i]
-				s.notef(q, "not considered %d %d %s: a lower order matched", r.Order, r.Preference, r.Service)
+				s.notef(q, "not considered %d %d %s: a lower order matched", r.Order, r.Preference, noted(r.Service))
 			}
 			return
 		}
@@ -219,7 +222,7 @@ func (s *selector) applyRules(q Question, rules []rule, ttl uint32) {
 // applyRule follows one NAPTR and reports whether it led anywhere, be it to a failure.
 func (s *selector) applyRule(q Question, r rule, ttl uint32) bool {
 	if s.note != nil {
-		s.notef(q, "use %d %d %s: %s at %s", r.Order, r.Preference, r.Service, r.transport, undot(r.Replacement))
+		s.notef(q, "use %d %d %s: %s at %s", r.Order, r.Preference, noted(r.Service), r.transport, undot(r.Replacement))
 	}
 	if r.address {
 		return s.addresses(r.Replacement, Target{Transport: r.transport, TTL: ttl})
@@ -429,6 +432,9 @@ func (s *selector) notef(q Question, format string, args ...any) {
 		s.note(q, fmt.Sprintf(format, args...))
 	}
 }
+
+// noted escapes what parts notes: text from the network must not look like another of them.
+func noted(s string) string { return strings.ReplaceAll(s, ";", `\059`) }
 
 // tooLong reports a name over the 255 octets of RFC 1035 2.3.4: it cannot exist.
 func tooLong(name string) bool { return len(name) > 254 }
