@@ -167,7 +167,7 @@ func (f *File) set(name, password string) error {
 		return err
 	}
 	if password == "" {
-		return fmt.Errorf("user %q: the password is empty", name)
+		return errors.New("the password is empty; leave it out and one is made")
 	}
 	text := []byte(name + ":" + f.realm + ":" + password)
 	f.users[name] = user{sha256: sha256.Sum256(text), md5: md5.Sum(text), has: [numAlgorithms]bool{true, true}}
@@ -190,22 +190,41 @@ func (u *user) setHA1(alg Algorithm, text string) error {
 	return nil
 }
 
-// checkUser says why name cannot be a user. A colon would make HA1 ambiguous (RFC 7616 3.4.2); the others
-// would be wrong or unreadable in a URI, a header or a terminal.
+// checkUser says why name cannot be a user, and what to do. A colon would make HA1 ambiguous (RFC 7616 3.4.2);
+// the others would be wrong or unreadable in a URI, a header or a terminal. An escape of RFC 3986 2.1 is
+// refused because what is looked up is the name that it stands for (RFC 3261 19.1.4): that user could never
+// log in.
 func checkUser(name string) error {
+	why := ""
 	switch {
 	case name == "":
 		return errors.New("a user needs a name")
 	case len(name) > maxUsername:
-		return fmt.Errorf("user name of %d bytes: at most %d", len(name), maxUsername)
+		return fmt.Errorf("a user name of %d bytes is too long; at most %d", len(name), maxUsername)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("user %q: not UTF-8", name)
+		why = "it is not UTF-8"
 	case strings.Contains(name, "@"):
-		return fmt.Errorf("user %q: leave the domain away, the realm says it", name)
+		why = "leave the domain away, the realm says it"
+	case hasEscape(name):
+		why = "write the name itself, not its escaped form"
 	case strings.ContainsAny(name, `:"\<>`), strings.ContainsFunc(name, unprintable):
-		return fmt.Errorf("user %q: no spaces, controls, or any of : \" \\ < >", name)
+		why = `leave out spaces, controls and : " \ < >`
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%q cannot be a user name: %s", name, why)
+}
+
+// hasEscape reports whether there is a % with two hexadecimal digits behind it.
+func hasEscape(name string) bool {
+	for i := range len(name) - 2 {
+		if name[i] == '%' {
+			if _, err := hex.DecodeString(name[i+1 : i+3]); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func checkRealm(realm string) error {

@@ -95,13 +95,15 @@ func TestUsersChange(t *testing.T) {
 			t.Errorf("step %d: %v, want %v", i, s.err, s.want)
 		}
 	}
-	for _, name := range []string{"", "a b", "a:b", "alice@d.test", `a"b`, "a\nb", "\xff", strings.Repeat("x", maxUsername+1)} {
+	for _, name := range []string{"", "a b", "a:b", "alice@d.test", `a"b`, "a\nb", "\xff", "a%20b", "%aF", strings.Repeat("x", maxUsername+1)} {
 		if err := f.Add(name, "pw"); err == nil {
 			t.Errorf("%q was taken for a user", name)
 		}
 	}
-	if err := f.Add(strings.Repeat("x", maxUsername), "pw"); err != nil {
-		t.Error(err)
+	for _, name := range []string{strings.Repeat("x", maxUsername), "*", "*98", "100%", "%4", "a%zz", "#1", "jörg"} {
+		if err := f.Add(name, "pw"); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := f.Add("carol", ""); err == nil {
 		t.Error("an empty password was taken")
@@ -164,7 +166,8 @@ func TestUsersErrors(t *testing.T) {
 		{"", ":1:1: want one document"},
 		{"users: {}\n", ":1:1: no realm"},
 		{"realm: d.test\nuser: {}\n", `:2:1: unknown key "user"`},
-		{"realm: d.test\nrealm: e.test\n", ":2:1: "},
+		{"realm: d.test\nrealm: e.test\n", "; keep one of them"},
+		{"realm: d.test\nusers:\n  a%20b: {md5: " + someMD5 + "}\n", ":3:3: \"a%20b\" cannot be a user name: write the name itself, not its escaped form"},
 		{"realm: [d.test]\n", ":1:8: want a plain value"},
 		{"realm: \"a b\"\n", `:1:8: realm "a b"`},
 		{"- realm\n", ":1:1: want `key: value` pairs"},
@@ -175,10 +178,11 @@ func TestUsersErrors(t *testing.T) {
 		{"realm: d.test\nusers:\n  alice: {sha-256: " + someMD5 + "}\n", "want 64 hexadecimal digits"},
 		{"realm: d.test\nusers:\n  alice: {sha: " + someSHA + "}\n", `:3:11: unknown key "sha"`},
 		{"realm: d.test\nusers:\n  alice: {password: x}\n", ":3:11: passwords are not kept here"},
-		{"realm: d.test\nusers:\n  a@d.test: {md5: " + someMD5 + "}\n", ":3:3: user \"a@d.test\": leave the domain away"},
+		{"realm: d.test\nusers:\n  a@d.test: {md5: " + someMD5 + "}\n", ":3:3: \"a@d.test\" cannot be a user name: leave the domain away"},
 		{"realm: d.test\nusers:\n  alice: {md5: " + someMD5 + "}\n  alice: {md5: " + someMD5 + "}\n", ":4:3: "},
 		{"realm: d.test\nusers:\n  alice: &a {md5: " + someMD5 + "}\n  bob: *a\n", ":3:10: want `key: value` pairs"},
 		{"realm: d.test\nusers: {alice: {md5: \"\n", ":2:"},
+		{"realm: d.test\nusers: {alice: {md5: \"\n", "; check the indentation"},
 		{"realm: d.test\n---\nrealm: e.test\n", ":1:1: want one document"},
 	} {
 		path := filepath.Join(dir, fmt.Sprint(i, ".yaml"))

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -17,9 +18,9 @@ func (f *File) parse(text []byte) error {
 	if err != nil {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) && syntax.GetToken() != nil {
-			return f.errorAt(syntax.GetToken(), errors.New(syntax.GetMessage()))
+			return f.errorAt(syntax.GetToken(), fmt.Errorf("%s; %s", oneLine(syntax.GetMessage()), syntaxAdvice(syntax.GetMessage())))
 		}
-		return fmt.Errorf("%s: %w", f.path, err)
+		return fmt.Errorf("%s: %s; %s", f.path, oneLine(err.Error()), syntaxAdvice(""))
 	}
 	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
 		return fmt.Errorf("%s:1:1: want one document with the keys realm and users", f.path)
@@ -53,6 +54,20 @@ func (f *File) parse(text []byte) error {
 		return nil
 	}
 	return f.eachPair(users, f.parseUser)
+}
+
+// syntaxAdvice says what to do about an error of the YAML parser.
+func syntaxAdvice(message string) string {
+	if strings.Contains(message, "already defined") {
+		return "keep one of them"
+	}
+	return "check the indentation, the colons and the quotes around this place, or make the file anew with `sipway user add`"
+}
+
+// oneLine keeps the first line of a message: the parser puts a part of the file behind it.
+func oneLine(message string) string {
+	first, _, _ := strings.Cut(message, "\n")
+	return first
 }
 
 // parseUser reads `name: {sha-256: hex, md5: hex}`.
@@ -109,7 +124,7 @@ func (f *File) eachPair(node ast.Node, do func(key *token.Token, value ast.Node)
 		}
 		key := p.Key.GetToken()
 		if seen[key.Value] {
-			return f.errorAt(key, fmt.Errorf("%q stands here twice", key.Value))
+			return f.errorAt(key, fmt.Errorf("%q stands here twice; keep one of them", key.Value))
 		}
 		seen[key.Value] = true
 		if err := do(key, p.Value); err != nil {
