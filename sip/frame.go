@@ -71,6 +71,9 @@ func contentLength(b []byte) (uint64, error) {
 		}
 		start, next := i, s.end+2
 		for next < len(b) && (b[next] == ' ' || b[next] == '\t') {
+			if start == 0 { // no start line folds: another element may read a header there, such as this one
+				return 0, errStartLine
+			}
 			fold := scanLine(b, next)
 			if fold.end < 0 { // the empty line at the end of b rules this out
 				return 0, errNoEmptyLine

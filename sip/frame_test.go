@@ -40,6 +40,7 @@ func TestFrameErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, in, want string }{
 		{"no length", options + basic + "\r\n", "400 Missing Content-Length"},
+		{"a fold behind the start line", options + " l: 5\r\nl: 0\r\n\r\n", "400 Malformed Start Line"},
 		{"two lengths", options + "l: 0\r\nContent-Length: 0\r\n\r\n", "400 More Than One Content-Length"},
 		{"bad length", options + "l: -1\r\n\r\n", "400 Malformed Content-Length"},
 		{"length 2^32", options + "l: 4294967296\r\n\r\n", "413 Request Entity Too Large"},
