@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
 LINT    := bin/golangci-lint
 
-.PHONY: help build test check fmt vet lint race fuzz bench peers clean
+.PHONY: help build test check fmt vet lint fuzz bench peers clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
@@ -16,10 +16,11 @@ build: ## bin/sipway
 peers: ## install the Debian packages that the tests talk to
 	./test/peers/install test
 
-test: peers ## every test, against real peers
+test: peers ## every test, against real peers; then again under the race detector
 	$(GO) test -timeout 15m ./...
+	$(GO) test -race -timeout 15m ./...
 
-check: fmt vet lint race fuzz ## formatting, vet, lint, the race detector, short fuzzing
+check: fmt vet lint test fuzz ## formatting, vet, lint, tests with the race detector, short fuzzing
 
 fmt:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -32,9 +33,6 @@ $(LINT): lint/go.mod lint/go.sum
 
 lint: $(LINT)
 	$(LINT) run ./...
-
-race: peers
-	$(GO) test -race -timeout 20m ./...
 
 # Each fuzz target of each package for FUZZTIME; `go test` itself already runs the seeds.
 fuzz:

@@ -29,6 +29,7 @@ var (
 	errPath         = &sip.StatusError{Code: 400, Reason: "Bad Path"}
 	errPathLong     = &sip.StatusError{Code: 400, Reason: "Path Too Long"}
 	errBindings     = &sip.StatusError{Code: 403, Reason: "Too Many Bindings For This Address-of-Record"}
+	errLarge        = &sip.StatusError{Code: 513, Reason: "Too Many Bindings For UDP"}
 	errBusy         = &sip.StatusError{Code: 503, Reason: "Registrar Overloaded", Extra: retry("5")}
 )
 

@@ -15,6 +15,10 @@ const rfc1123 = "Mon, 02 Jan 2006 15:04:05 GMT"
 // keptMemory bounds what a pooled pending holds on to, in bytes per buffer.
 const keptMemory = 16 << 10
 
+// maxUnverified bounds a 200 over UDP, in bytes, where nobody has to log in: what fits a datagram that is not
+// fragmented (RFC 3261 18.1.1).
+const maxUnverified = 1300
+
 // update applies p to the AOR's bindings and answers r, at once or when the change is durable.
 func (p *pending) update(r *transport.Request, toTag []byte) error {
 	// All that Committed needs is set before Update: it may run before Update returns.
@@ -49,6 +53,9 @@ func (p *pending) buildOK() error {
 	b := w.End()
 	if b == nil {
 		return w.Err()
+	}
+	if p.x.verifier == nil && p.req.Kind == transport.UDP && len(b) > maxUnverified {
+		return errLarge // whoever forges its source must not aim it at another
 	}
 	p.out = b
 	return nil
