@@ -25,6 +25,8 @@ type Config struct {
 	Resolver  Resolver
 	Location  Location
 	Limits    Limits
+
+	NodeAt Position // zero: Node is the default
 }
 
 // Position is a place in the file: line and column count from one, column in
@@ -156,7 +158,7 @@ type Limits struct {
 }
 
 // ForDomain returns the configuration of `sipway serve --domain name`: SIP on
-// UDP and TCP 5060 and DNS on UDP and TCP 5300 of all IPv4 addresses (AddIPv6
+// UDP and TCP 5060 and DNS on UDP and TCP 5300 of all IPv4 addresses (OnHost
 // adds the others), the admin API on 127.0.0.1:8300, bindings and users in data (DefaultData if empty).
 // The error says what is wrong with name.
 func ForDomain(name, data string) (*Config, error) {

@@ -252,18 +252,54 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-func TestAddIPv6(t *testing.T) {
+func TestOnHost(t *testing.T) {
 	t.Parallel()
-	c, err := ForDomain("example.test", "")
+	const both = "[udp://0.0.0.0:5060 tcp://0.0.0.0:5060 udp://[::]:5060 tcp://[::]:5060]"
+	for _, c := range []struct {
+		text, host      string
+		ipv6            bool
+		node, sip, dns4 string
+	}{
+		{"domains: {a.test: }\n", "vm.example.com", true, "vm", both, "[udp://0.0.0.0:5300 tcp://0.0.0.0:5300 udp://[::]:5300 tcp://[::]:5300]"},
+		{"domains: {a.test: }\n", "vm", false, "vm", "[udp://0.0.0.0:5060 tcp://0.0.0.0:5060]", "[udp://0.0.0.0:5300 tcp://0.0.0.0:5300]"},
+		// What the file says stays as it is, and what it takes is not taken again.
+		{"node: Edge7\ndomains: {a.test: }\nlisten: {dns: [udp://0.0.0.0:53]}\n", "vm", true, "edge7", both, "[udp://0.0.0.0:53]"},
+		{"domains: {a.test: }\nlisten: {dns: ['udp://[::]:5060']}\n", "", true, "edge1", "[udp://0.0.0.0:5060 tcp://0.0.0.0:5060 tcp://[::]:5060]", "[udp://[::]:5060]"},
+	} {
+		cfg, err := Parse("c.yaml", []byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.OnHost(c.host, c.ipv6)
+		if cfg.Node != c.node || fmt.Sprint(cfg.Listen.SIP) != c.sip || fmt.Sprint(cfg.Listen.DNS) != c.dns4 {
+			t.Errorf("%s: node %s, %s, %s", c.text, cfg.Node, cfg.Listen.SIP, cfg.Listen.DNS)
+		}
+		if err := cfg.CheckListeners(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"md5": "[md5]", "sha-256,md5": "[sha-256 md5]", "SHA-256, MD5": "[sha-256 md5]",
+		"": `"" is unknown`, "md5,": `"" is unknown`, "md6": `"md6" is unknown; did you mean "md5"?`,
+	} {
+		got, err := ParseAlgorithms(in)
+		if text := fmt.Sprint(got, err); !strings.Contains(text, want) {
+			t.Errorf("%q: %s, want %s", in, text, want)
+		}
+	}
+	c, err := Parse("c.yaml", []byte("domains: {a.test: {users: a}, b.test: {register: {auth: none}}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.AddIPv6()
-	want := "[udp://0.0.0.0:5060 tcp://0.0.0.0:5060 udp://[::]:5060 tcp://[::]:5060]"
-	if got := fmt.Sprint(c.Listen.SIP); got != want {
-		t.Errorf("SIP listeners %s, want %s", got, want)
+	if !c.SetAlgorithms([]Algorithm{AlgorithmMD5}) || len(c.Domains[0].Register.Algorithms) != 1 || c.Domains[1].Register.Algorithms != nil {
+		t.Errorf("%+v", c.Domains)
 	}
-	if err := c.CheckListeners(); err != nil {
-		t.Error(err)
+	c.Domains = c.Domains[1:]
+	if c.SetAlgorithms([]Algorithm{AlgorithmMD5}) {
+		t.Error("no domain authenticates, and it says that it took the algorithms")
 	}
 }

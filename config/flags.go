@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -62,13 +63,51 @@ func (c *Config) CheckListeners() error {
 // alone is a problem without a place.
 func (p *problem) alone() error { return &Error{Msg: p.what, Hint: p.todo} }
 
-// AddIPv6 adds beside each listener on 0.0.0.0 one on [::], for a host that has
-// both families. A socket on [::] takes IPv6 alone, so the two do not clash.
-func (c *Config) AddIPv6() {
+// ParseAlgorithms reads digest algorithms with commas between them, as in
+// sha-256,md5.
+func ParseAlgorithms(s string) ([]Algorithm, error) {
+	var all []Algorithm
+	for word := range strings.SplitSeq(s, ",") {
+		one, bad := oneOf([]Algorithm{AlgorithmSHA256, AlgorithmMD5})(strings.ToLower(strings.TrimSpace(word)))
+		if bad != nil {
+			return nil, bad.alone()
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// SetAlgorithms has every domain that authenticates offer these digest
+// algorithms. It returns false if there is no such domain.
+func (c *Config) SetAlgorithms(all []Algorithm) bool {
+	some := false
+	for i := range c.Domains {
+		if r := &c.Domains[i].Register; r.Auth == AuthDigest {
+			r.Algorithms, some = all, true
+		}
+	}
+	return some
+}
+
+// OnHost fills in the defaults that hang on the host, where the file did not
+// say it: the node is named after the host, and if that has IPv6, sockets on
+// 0.0.0.0 get others on [::] beside them. Those take IPv6 alone, so that the
+// two do not clash.
+func (c *Config) OnHost(name string, ipv6 bool) {
+	if c.NodeAt.Line == 0 {
+		c.Node = NodeName(name)
+	}
+	if !ipv6 {
+		return
+	}
 	for _, ls := range []*[]Listener{&c.Listen.SIP, &c.Listen.DNS} {
 		for _, l := range *ls {
-			if l.Addr.Addr() == netip.IPv4Unspecified() {
-				l.Addr = netip.AddrPortFrom(netip.IPv6Unspecified(), l.Addr.Port())
+			if l.At.Line > 0 || l.Addr.Addr() != netip.IPv4Unspecified() {
+				continue
+			}
+			l.Addr = netip.AddrPortFrom(netip.IPv6Unspecified(), l.Addr.Port())
+			taken := func(o Listener) bool { return overlap(l, o) }
+			if !slices.ContainsFunc(c.Listen.SIP, taken) && !slices.ContainsFunc(c.Listen.DNS, taken) {
 				*ls = append(*ls, l)
 			}
 		}

@@ -105,7 +105,10 @@ func (r *reader) pathInto(dst *string, at *Position) func(value) {
 
 func (r *reader) config(c *Config, root value) {
 	r.fields(root,
-		field{key: "node", set: into(r, &c.Node, nodeName)},
+		field{key: "node", set: func(v value) {
+			c.NodeAt = v.at
+			into(r, &c.Node, nodeName)(v)
+		}},
 		field{key: "data", set: r.pathInto(&c.Data, nil)},
 		field{key: "listen", set: func(v value) { r.listen(&c.Listen, v) }},
 		field{key: "advertise", set: list(r, &c.Advertise, publicAddress)},
@@ -113,6 +116,7 @@ func (r *reader) config(c *Config, root value) {
 		field{key: "zones", set: func(v value) { r.zones(c, v) }},
 		field{key: "edges", set: func(v value) { r.edges(c, v) }},
 		field{key: "routes", later: "rules that send calls another way"},
+		field{key: "tls", later: "certificates"},
 		field{key: "resolver", set: func(v value) {
 			r.fields(v,
 				field{key: "servers", set: list(r, &c.Resolver.Servers, server)},

@@ -168,11 +168,14 @@ func (r *reader) entries(v value, fn func(key string, at Position, item value)) 
 	return true
 }
 
-// fields reads a mapping whose keys are known.
+// fields reads a mapping whose keys are known. Those of later versions are
+// told from typing errors, and never proposed.
 func (r *reader) fields(v value, known ...field) {
 	keys := make([]string, 0, len(known))
 	for _, f := range known {
-		keys = append(keys, f.key)
+		if f.later == "" {
+			keys = append(keys, f.key)
+		}
 	}
 	slices.Sort(keys)
 	r.entries(v, func(key string, at Position, item value) {

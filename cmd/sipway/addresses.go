@@ -15,28 +15,28 @@ func publishedAddresses(c *config.Config, local func() []netip.Addr) []netip.Add
 	if len(c.Advertise) > 0 {
 		return c.Advertise
 	}
-	var found []netip.Addr
-	add := func(a netip.Addr) {
-		if !slices.Contains(found, a) {
-			found = append(found, a)
+	var found, alone []netip.Addr
+	add := func(to []netip.Addr, a netip.Addr) []netip.Addr {
+		if slices.Contains(to, a) {
+			return to
 		}
+		return append(to, a)
 	}
 	for _, l := range c.Listen.SIP {
 		a := l.Addr.Addr()
 		if !a.IsUnspecified() {
-			add(a)
+			found = add(found, a)
 			continue
 		}
-		before := len(found)
+		alone = add(alone, loopback(a))
 		for _, own := range local() {
 			if own.Is4() == a.Is4() { // a socket on [::] takes IPv6 alone
-				add(own)
+				found = add(found, own)
 			}
 		}
-		if len(found) == before && !slices.ContainsFunc(found, func(f netip.Addr) bool { return f.Is4() == a.Is4() }) {
-			// This host reaches nobody by that family: then it is for programs on it.
-			add(loopback(a))
-		}
+	}
+	if len(found) == 0 { // This host reaches nobody: then it is for programs on it.
+		return alone
 	}
 	return found
 }

@@ -10,7 +10,8 @@ import (
 // interleave lets options stand behind arguments, as in
 // `sipway resolve sip:bob@example.com --server 127.0.0.1`: it moves the options
 // of the command in front of its arguments, where urfave/cli looks for them.
-// What follows `--` is never an option. `help COMMAND` becomes `COMMAND --help`.
+// What follows `--` is never an option. `help COMMAND` becomes `COMMAND --help`;
+// of a command that does not exist the name is left alone, so that it is refused.
 func interleave(app *cli.App, args []string) []string {
 	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
@@ -28,6 +29,12 @@ func interleave(app *cli.App, args []string) []string {
 		out, rest = append(out, rest[0]), rest[1:]
 		flags, known = known[i].Flags, known[i].Subcommands
 	}
+	help := func(words []string) []string {
+		if len(known) > 0 && len(words) > 0 {
+			return append(out, words[0])
+		}
+		return append(out, "--help") // urfave/cli takes an argument here for a command
+	}
 	var arguments []string
 	for len(rest) > 0 {
 		arg := rest[0]
@@ -37,7 +44,7 @@ func interleave(app *cli.App, args []string) []string {
 			arguments = append(arguments, rest...)
 			rest = nil
 		case arg == "--help" || arg == "-h":
-			return append(out, "--help") // urfave/cli takes an argument here for a command
+			return help(arguments)
 		case len(arg) < 2 || arg[0] != '-':
 			arguments = append(arguments, arg)
 		default:

@@ -219,36 +219,37 @@ func hostAddresses(addresses []netip.Addr) []netip.AddrPort {
 }
 
 // listen opens every socket and publishes the zones for the ports they got.
+// The error names every socket that cannot be opened.
 func (s *server) listen() error {
 	c := s.pre.cfg
+	var failed []unopened
 	if s.admin != nil {
 		at, err := s.admin.Listen(c.Listen.Admin)
 		if err != nil {
-			return explainListen("admin", config.Listener{Network: "tcp", Addr: c.Listen.Admin}, err)
+			failed = append(failed, unopened{"admin", config.Listener{Network: "tcp", Addr: c.Listen.Admin}, err})
 		}
 		s.adminAt = at
 	}
 	if s.names != nil {
-		bound, err := listenAll("dns", c.Listen.DNS, s.names.Listen)
-		if err != nil {
-			return err
-		}
-		s.dns = bound
+		var not []unopened
+		s.dns, not = listenAll("dns", c.Listen.DNS, s.names.Listen)
+		failed = append(failed, not...)
 	}
 	if s.transport != nil {
-		bound, err := listenAll("sip", c.Listen.SIP, func(network string, at netip.AddrPort) (netip.AddrPort, error) {
+		var not []unopened
+		s.sip, not = listenAll("sip", c.Listen.SIP, func(network string, at netip.AddrPort) (netip.AddrPort, error) {
 			kind := transport.UDP
 			if network == "tcp" {
 				kind = transport.TCP
 			}
 			return s.transport.Listen(kind, at)
 		})
-		if err != nil {
-			return err
-		}
-		s.sip = bound
+		failed = append(failed, not...)
 	}
-	all, err := s.pre.zones(s.sip, uint32(time.Now().Unix()))
+	if len(failed) > 0 {
+		return explainAll(failed)
+	}
+	all, err := s.pre.zones(s.sip, s.dns, uint32(time.Now().Unix()))
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -261,17 +262,17 @@ func (s *server) listen() error {
 	return nil
 }
 
-func listenAll(what string, ls []config.Listener, listen func(string, netip.AddrPort) (netip.AddrPort, error)) ([]config.Listener, error) {
-	fixed, err := fixPorts(ls)
-	if err != nil {
-		return nil, err
-	}
+func listenAll(what string, ls []config.Listener, listen func(string, netip.AddrPort) (netip.AddrPort, error)) ([]config.Listener, []unopened) {
+	fixed, failed := fixPorts(what, ls)
 	for i, l := range fixed {
-		if fixed[i].Addr, err = listen(l.Network, l.Addr); err != nil {
-			return nil, explainListen(what, l, err)
+		at, err := listen(l.Network, l.Addr)
+		if err != nil {
+			failed = append(failed, unopened{what, l, err})
+			continue
 		}
+		fixed[i].Addr = at
 	}
-	return fixed, nil
+	return fixed, failed
 }
 
 // serve hands every part to the supervisor, bottom floor first: they end in

@@ -41,6 +41,9 @@ func completionCommand() *cli.Command {
 		BashComplete: func(c *cli.Context) { fmt.Fprintln(c.App.Writer, "bash\nzsh\nfish") },
 		Action: func(c *cli.Context) error {
 			text := ""
+			if c.NArg() > 1 {
+				return usageError("name one shell, as in `sipway completion bash`; %s is too much", printable(c.Args().Get(1)))
+			}
 			switch shell := c.Args().First(); shell {
 			case "bash":
 				text = bashCompletion

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/sipway/sipway/config"
@@ -44,33 +45,61 @@ func mayBind(port uint16, first int, status []byte) error {
 	if !found || err != nil || caps&(1<<capNetBindService) != 0 {
 		return nil
 	}
-	return fmt.Errorf("this user may not listen on port %d; %s", port, portHelp)
+	return fmt.Errorf("this user may not listen on port %d", port)
 }
 
-// explainListen says what to do about a socket that cannot be opened.
-func explainListen(what string, l config.Listener, err error) error {
-	place := ""
+// unopened is a socket that could not be opened.
+type unopened struct {
+	what string // sip, dns or admin
+	l    config.Listener
+	err  error
+}
+
+// explainAll says what to do about all sockets that cannot be opened; ports
+// that are taken are told once for all their addresses.
+func explainAll(failed []unopened) error {
+	var errs []error
+	for len(failed) > 0 {
+		first, same, rest := failed[0], []config.Listener(nil), []unopened(nil)
+		for i, f := range failed {
+			if i == 0 || f.what == first.what && f.l.Addr.Port() == first.l.Addr.Port() &&
+				errors.Is(f.err, syscall.EADDRINUSE) && errors.Is(first.err, syscall.EADDRINUSE) {
+				same = append(same, f.l)
+			} else {
+				rest = append(rest, f)
+			}
+		}
+		errs = append(errs, explainListen(first.what, same, first.err))
+		failed = rest
+	}
+	return errors.Join(errs...)
+}
+
+// explainListen says what to do about sockets of one port that cannot be opened.
+func explainListen(what string, ls []config.Listener, err error) error {
+	l, place := ls[0], ""
 	if l.At.Line > 0 {
 		place = l.At.String() + ": "
 	}
+	where := strings.Join(urls(ls), ", ")
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return &exitError{exitNetwork, fmt.Errorf("%scannot listen for %s on %s: another program has this address (`ss -lpn 'sport = :%d'` shows which); stop it, or choose another with --%s",
-			place, what, l, l.Addr.Port(), what)}
+			place, what, where, l.Addr.Port(), what)}
 	case errors.Is(err, fs.ErrPermission):
-		return configError("%scannot listen for %s on %s: this user may not; %s", place, what, l, portHelp)
+		return configError("%scannot listen for %s on %s: this user may not; %s", place, what, where, portHelp)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return configError("%scannot listen for %s on %s: this host has no such address (`ip addr` lists them); choose another with --%s", place, what, l, what)
+		return configError("%scannot listen for %s on %s: this host has no such address (`ip addr` lists them); choose another with --%s", place, what, where, what)
 	case errors.Is(err, syscall.EAFNOSUPPORT):
-		return configError("%scannot listen for %s on %s: this host does not speak that address family; choose another with --%s", place, what, l, what)
+		return configError("%scannot listen for %s on %s: this host does not speak that address family; choose another with --%s", place, what, where, what)
 	default:
-		return &exitError{exitNetwork, fmt.Errorf("%scannot listen for %s on %s: %w", place, what, l, err)}
+		return &exitError{exitNetwork, fmt.Errorf("%scannot listen for %s on %s: %w", place, what, where, err)}
 	}
 }
 
 // fixPorts replaces port 0 by a free one that UDP and TCP of that address can
 // both have, as clients expect of SIP and DNS.
-func fixPorts(ls []config.Listener) ([]config.Listener, error) {
+func fixPorts(what string, ls []config.Listener) ([]config.Listener, []unopened) {
 	chosen := map[netip.Addr]uint16{}
 	fixed := make([]config.Listener, len(ls))
 	for i, l := range ls {
@@ -78,7 +107,7 @@ func fixPorts(ls []config.Listener) ([]config.Listener, error) {
 			if chosen[a] == 0 {
 				port, err := freePort(a)
 				if err != nil {
-					return nil, err
+					return nil, []unopened{{what, l, err}}
 				}
 				chosen[a] = port
 			}
@@ -96,7 +125,7 @@ func freePort(a netip.Addr) (uint16, error) {
 	for range tries {
 		tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
 		if err != nil {
-			return 0, explainListen("sip", config.Listener{Network: "tcp", Addr: netip.AddrPortFrom(a, 0)}, err)
+			return 0, err
 		}
 		port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
 		udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, port)))
@@ -107,5 +136,5 @@ func freePort(a netip.Addr) (uint16, error) {
 		}
 		last = err
 	}
-	return 0, &exitError{exitNetwork, fmt.Errorf("no port of %s is free for both UDP and TCP: %w", a, last)}
+	return 0, fmt.Errorf("no port is free for both UDP and TCP: %w", last)
 }

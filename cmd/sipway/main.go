@@ -13,9 +13,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -78,7 +78,7 @@ func configError(format string, args ...any) error {
 // run runs one command line, args[0] being the program's name, and returns the
 // exit code. It ends when the command does, or soon after ctx does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	app := newApp(args[0], stdout, stderr)
+	app := newApp(args, stdout, stderr)
 	err := app.RunContext(ctx, interleave(app, args))
 	if err == nil {
 		return exitOK
@@ -89,33 +89,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if text := err.Error(); text != "" {
 		if all := config.Errors(nil); !errors.As(err, &all) { // they begin with file:line:col
-			text = "sipway: " + text
+			text = "sipway: " + strings.ReplaceAll(text, "\n", "\nsipway: ")
 		}
 		fmt.Fprintln(stderr, printableLines(text))
 	}
 	return code
 }
 
-func newApp(name string, stdout, stderr io.Writer) *cli.App {
+func newApp(args []string, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:                 "sipway",
 		Usage:                "turn a domain name into a working SIP domain",
 		UsageText:            "sipway COMMAND [options]",
 		Description:          "Begin with: sipway serve --domain example.test",
 		Version:              versionText(),
-		HideVersion:          true, // there is the command
+		HideVersion:          true, // the option is ours
 		HideHelp:             true, // the built-in flag is one variable for all: strict adds one to each command
-		Flags:                []cli.Flag{helpFlag()},
+		Flags:                []cli.Flag{helpFlag(), &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}},
 		EnableBashCompletion: true,
 		Writer:               stdout,
 		ErrWriter:            stderr,
-		Metadata:             map[string]any{"program": programName(name)},
+		Metadata:             map[string]any{"args": args, "program": programName(args[0], exec.LookPath)},
 		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
 		Commands:             commands(),
 		// Addresses and paths may hold commas in no sensible case, but passwords do.
 		DisableSliceFlagSeparator: true,
 	}
-	app.Action = wantCommand
+	app.Action = root
 	app.OnUsageError = onUsageError
 	strict(app.Commands)
 	return app
@@ -128,80 +128,35 @@ func commands() []*cli.Command {
 	}
 }
 
-// strict makes every mistake on a command line an error with exit code 2.
-func strict(commands []*cli.Command) {
-	for _, c := range commands {
-		if c.OnUsageError == nil {
-			c.OnUsageError = onUsageError
-		}
-		if len(c.Subcommands) > 0 && c.Action == nil {
-			c.Action = wantCommand
-		}
-		c.HideHelp = true
-		c.Flags = append(slices.Clip(c.Flags), helpFlag())
-		strict(c.Subcommands)
+// root is what `sipway` does without a command.
+func root(c *cli.Context) error {
+	if c.Bool("version") {
+		return printVersion(c)
 	}
+	return wantCommand(c)
 }
 
-func helpFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}
-}
-
-func onUsageError(c *cli.Context, err error, _ bool) error {
-	text := err.Error()
-	if flag, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		text = "there is no option --" + strings.TrimLeft(flag, "-")
-		if c.Command != nil {
-			if near := cli.SuggestFlag(c.Command.Flags, strings.TrimLeft(flag, "-"), false); near != "" {
-				text += "; did you mean " + near + "?"
-			}
-		}
-	}
-	return usageError("%s; `%s --help` lists the options", text, helpName(c))
-}
-
-func helpName(c *cli.Context) string {
-	if c.Command != nil && c.Command.HelpName != "" {
-		return c.Command.HelpName
-	}
-	return "sipway"
-}
-
-// wantCommand is the action of what only holds commands.
-func wantCommand(c *cli.Context) error {
-	if !c.Args().Present() {
-		_ = cli.ShowSubcommandHelp(c)
-		return &exitError{exitUsage, errors.New("")}
-	}
-	word := c.Args().First()
-	known := c.App.Commands
-	if c.Command != nil && len(c.Command.Subcommands) > 0 {
-		known = c.Command.Subcommands
-	}
-	near := ""
-	if suggested := cli.SuggestCommand(known, word); suggested != "" {
-		near = strings.ToLower(suggested[:1]) + suggested[1:] + " "
-	}
-	return usageError("there is no command %s; %s`%s --help` lists them", printable(word), near, helpName(c))
-}
-
-// noArguments refuses what a command would otherwise ignore.
-func noArguments(c *cli.Context) error {
-	if c.Args().Present() {
-		return usageError("%s takes no argument, but got %s; `%s --help` lists the options",
-			helpName(c), printable(c.Args().First()), helpName(c))
-	}
-	return nil
-}
-
-// programName returns how a person can start this program again.
-func programName(argv0 string) string {
-	switch {
-	case strings.Contains(filepath.ToSlash(argv0), "/go-build"): // a temporary file of `go run`
+// programName returns how a person can start this program again. look finds a
+// program by the word that a shell is given.
+func programName(argv0 string, look func(string) (string, error)) string {
+	if strings.Contains(filepath.ToSlash(argv0), "/go-build") { // a temporary file of `go run`
 		return "go run ./cmd/sipway"
-	case strings.ContainsRune(argv0, filepath.Separator) && !filepath.IsAbs(argv0):
-		return argv0
-	default:
-		return "sipway"
 	}
+	word := filepath.Base(argv0)
+	if word == argv0 { // a shell found it
+		return shellWord(word)
+	}
+	if found, err := look(word); err == nil && sameFile(found, argv0) {
+		return shellWord(word)
+	}
+	return shellWord(argv0)
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,13 +44,25 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--help"}, exitOK, "COMMANDS"},
 		{[]string{"help"}, exitOK, "COMMANDS"},
 		{[]string{"help", "user", "add"}, exitOK, "--password-file"},
+		{[]string{"help", "bogus"}, exitUsage, "there is no command bogus"},
+		{[]string{"help", "user", "bogus"}, exitUsage, "there is no command bogus"},
+		{[]string{"bogus", "--help"}, exitUsage, "there is no command bogus"},
+		{[]string{"help", "version", "bogus"}, exitOK, "print the version"},
+		{[]string{"--version"}, exitOK, "sipway " + versionText() + " ("},
+		{[]string{"-v"}, exitUsage, "there is no option -v; did you mean --version?"},
+		{[]string{"serve", "--domain"}, exitUsage, "--domain needs a value, as in `--domain NAME`; `sipway serve --help` lists"},
+		{[]string{"resolve", "sip:a@b.test", "--timeout", "5"}, exitUsage, `--timeout: "5" is no duration; write one with its unit, as in 5s;`},
+		{[]string{"resolve", "sip:a@b.test", "--seed", "x"}, exitUsage, `--seed: "x" is no whole number;`},
+		{[]string{"version", "--json=maybe"}, exitUsage, `--json: it takes no value such as "maybe"; write --json alone;`},
+		{[]string{"version", "-=x"}, exitUsage, `-=x is no option;`},
+		{[]string{"completion", "bash", "zsh"}, exitUsage, "name one shell"},
 		{[]string{"user", "add", "bob", "-h"}, exitOK, "--password-file"},
 		{[]string{"serv"}, exitUsage, `did you mean "serve"?`},
 		{[]string{"\x1b[31m"}, exitUsage, `there is no command \x1b[31m`},
 		{[]string{"user"}, exitUsage, "COMMANDS"},
 		{[]string{"user", "lst"}, exitUsage, `did you mean "list"?`},
 		{[]string{"serve"}, exitUsage, "say which domain to serve"},
-		{[]string{"serve", "--domian", "x"}, exitUsage, "there is no option --domian; did you mean --domain?"},
+		{[]string{"serve", "--domian", "x"}, exitUsage, "there is no option --domian; did you mean --domain? `sipway serve --help` lists the options\n"},
 		{[]string{"serve", "--domain", "a.test", "--config", open}, exitUsage, "not both"},
 		{[]string{"serve", "--domain", "a b"}, exitUsage, "is no label"},
 		{[]string{"serve", "--domain", "a.test", "extra"}, exitUsage, "takes no argument"},
@@ -58,10 +71,12 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"serve", "--domain", "a.test", "--admin", "0.0.0.0:8300"}, exitUsage, "not a loopback address"},
 		{[]string{"serve", "--domain", "a.test", "--sip", "127.0.0.1:7000", "--dns", "127.0.0.1:7000"}, exitUsage, "takes the socket of"},
 		{[]string{"serve", "--domain", "a.test", "--log", "xml"}, exitUsage, "--log is"},
+		{[]string{"serve", "--domain", "a.test", "--algorithms", "md4"}, exitUsage, `--algorithms: "md4" is unknown; did you mean "md5"?`},
+		{[]string{"serve", "--config", open, "--algorithms", "md5"}, exitUsage, "--algorithms has no effect"},
 		{[]string{"serve", "--config", bad}, exitConfig, bad + `:1:1: unknown key "domain"; did you mean "domains"?`},
 		{[]string{"serve", "--config", filepath.Join(dir, "none.yaml")}, exitConfig, "there is no such file"},
 		{[]string{"config", "validate", bad}, exitConfig, `did you mean "domains"?`},
-		{[]string{"config", "validate", "--config", open}, exitOK, open + " is good: 1 domain, 0 plain zones, 4 listeners"},
+		{[]string{"config", "validate", "--config", open}, exitOK, open + " is good: 1 domain, 0 plain zones, "},
 		{[]string{"config", "validate", open}, exitOK, "warning: register auth is none"},
 		{[]string{"config", "validate"}, exitUsage, "name one file"},
 		{[]string{"version"}, exitOK, "sipway "},
@@ -83,7 +98,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestInterleave(t *testing.T) {
 	t.Parallel()
-	app := newApp("sipway", &bytes.Buffer{}, &bytes.Buffer{})
+	app := newApp([]string{"sipway"}, &bytes.Buffer{}, &bytes.Buffer{})
 	for in, want := range map[string]string{
 		"s user add bob --password x":               "s user add --password x bob",
 		"s user add --password=x bob":               "s user add --password=x bob",
@@ -139,12 +154,26 @@ func TestCompletionAsksTheBinary(t *testing.T) {
 
 func TestProgramName(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"sipway": "sipway", "/usr/bin/sipway": "sipway", "bin/sipway": "bin/sipway", "./sipway": "./sipway",
-		"/tmp/go-build123/b001/exe/sipway": "go run ./cmd/sipway",
+	dir := t.TempDir()
+	there, other := write(t, dir, "sipway", ""), write(t, t.TempDir(), "sipway", "")
+	look := func(string) (string, error) { return there, nil }
+	none := func(string) (string, error) { return "", exec.ErrNotFound }
+	for _, c := range []struct {
+		in   string
+		look func(string) (string, error)
+		want string
+	}{
+		{"sipway", look, "sipway"},
+		{there, look, "sipway"},
+		{other, look, other},
+		{there, none, there},
+		{"bin/sipway", none, "bin/sipway"},
+		{"./sipway", none, "./sipway"},
+		{"/a b/sipway", none, "'/a b/sipway'"},
+		{"/tmp/go-build123/b001/exe/sipway", none, "go run ./cmd/sipway"},
 	} {
-		if got := programName(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
+		if got := programName(c.in, c.look); got != c.want {
+			t.Errorf("%q: %q, want %q", c.in, got, c.want)
 		}
 	}
 }

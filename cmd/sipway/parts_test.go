@@ -145,7 +145,7 @@ func TestExplainListen(t *testing.T) {
 		{syscall.EAFNOSUPPORT, exitConfig, "address family"},
 		{syscall.EMFILE, exitNetwork, "too many open files"},
 	} {
-		err := explainListen("sip", l, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", c.err)})
+		err := explainListen("sip", []config.Listener{l}, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", c.err)})
 		if coder := (*exitError)(nil); !errors.As(err, &coder) || coder.code != c.code || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.err, err)
 		}
@@ -155,9 +155,9 @@ func TestExplainListen(t *testing.T) {
 func TestFixPorts(t *testing.T) {
 	t.Parallel()
 	zero, fix := netip.MustParseAddrPort("127.0.0.1:0"), netip.MustParseAddrPort("127.0.0.1:7")
-	got, err := fixPorts([]config.Listener{{Network: "udp", Addr: zero}, {Network: "tcp", Addr: zero}, {Network: "tcp", Addr: fix}})
-	if err != nil || got[0].Addr.Port() == 0 || got[0].Addr != got[1].Addr || got[2].Addr != fix {
-		t.Error(got, err)
+	got, failed := fixPorts("sip", []config.Listener{{Network: "udp", Addr: zero}, {Network: "tcp", Addr: zero}, {Network: "tcp", Addr: fix}})
+	if len(failed) > 0 || got[0].Addr.Port() == 0 || got[0].Addr != got[1].Addr || got[2].Addr != fix {
+		t.Error(got, failed)
 	}
 }
 
@@ -167,6 +167,7 @@ func TestPublishedAddresses(t *testing.T) {
 		return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	}
 	none := func() []netip.Addr { return nil }
+	only6 := func() []netip.Addr { return local()[1:] }
 	for _, c := range []struct {
 		name      string
 		advertise []string
@@ -181,6 +182,8 @@ func TestPublishedAddresses(t *testing.T) {
 		{"loopback", nil, []string{"127.0.0.1:5060"}, local, "[127.0.0.1]"},
 		{"no network", nil, []string{"0.0.0.0:5060"}, none, "[127.0.0.1]"},
 		{"no IPv6 network", nil, []string{"[::]:5060"}, none, "[::1]"},
+		{"no network at all", nil, []string{"0.0.0.0:5060", "[::]:5060"}, none, "[127.0.0.1 ::1]"},
+		{"IPv6 host", nil, []string{"0.0.0.0:5060", "[::]:5060"}, only6, "[2001:db8::1]"},
 		{"advertised", []string{"203.0.113.5"}, []string{"0.0.0.0:5060"}, local, "[203.0.113.5]"},
 	} {
 		cfg := &config.Config{}

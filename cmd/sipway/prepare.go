@@ -36,8 +36,8 @@ func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
 	}
 	for i := range c.Domains {
 		d := &c.Domains[i]
-		if err := p.users(d); err != nil {
-			fail(d.UsersAt, "", err)
+		if todo, err := p.users(d); err != nil {
+			fail(d.UsersAt, todo, err)
 		}
 		if err := p.plan(d); err != nil {
 			fail(d.ExtraAt, "the extra records of "+d.Name+" cannot be read", err)
@@ -56,14 +56,14 @@ func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
 		}
 		p.plain = append(p.plain, compiled)
 	}
-	if _, err := p.zones(c.Listen.SIP, 1); err != nil {
+	if _, err := p.zones(c.Listen.SIP, c.Listen.DNS, 1); err != nil {
 		if one := (*config.Error)(nil); errors.As(err, &one) {
 			errs = append(errs, one)
 		}
 	}
 	for _, l := range p.sockets() {
 		if err := mayListen(l.Addr); err != nil {
-			fail(l.At, "", fmt.Errorf("%s: %w", l, err))
+			fail(l.At, portHelp, fmt.Errorf("%s: %w", l, err))
 		}
 	}
 	if len(errs) > 0 {
@@ -86,31 +86,32 @@ func (p *prepared) sockets() []config.Listener {
 
 func (p *prepared) hasZones() bool { return len(p.plans)+len(p.plain) > 0 }
 
-// users checks the users file of a domain, or notes that it has to be made.
-func (p *prepared) users(d *config.Domain) error {
+// users checks the users file of a domain, or notes that it has to be made. It
+// returns what is wrong, and what to do about it.
+func (p *prepared) users(d *config.Domain) (todo string, err error) {
 	if d.Register.Auth != config.AuthDigest {
-		return nil
+		return "", nil
 	}
 	there, err := exists(d.Users)
 	switch {
 	case err != nil:
-		return err
+		return "", err
 	case !there && d.UsersMade:
 		p.newUsers = d
-		return nil
+		return "", nil
 	case !there:
-		return fmt.Errorf("users file %s does not exist; make it with `sipway user add NAME@%s --config %s`",
-			printable(d.Users), d.Name, printable(p.cfg.File))
+		return fmt.Sprintf("make it with `sipway user add NAME@%s --config %s`", d.Name, shellWord(p.cfg.File)),
+			fmt.Errorf("users file %s does not exist", printable(d.Users))
 	}
 	f, err := auth.LoadUsers(d.Users)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !strings.EqualFold(f.Realm(), d.Name) {
-		return fmt.Errorf("users file %s is for %s, and its passwords are of no use to %s; name another file, or another directory with --data",
-			printable(d.Users), printable(f.Realm()), d.Name)
+		return "name another file, or another directory with --data",
+			fmt.Errorf("users file %s is for %s, and its passwords are of no use to %s", printable(d.Users), printable(f.Realm()), d.Name)
 	}
-	return nil
+	return "", nil
 }
 
 // plan collects what a domain publishes.
@@ -122,6 +123,9 @@ func (p *prepared) plan(d *config.Domain) error {
 	for _, e := range p.cfg.Edges {
 		plan.Edges = append(plan.Edges, zones.Edge{Name: e.Name, Addresses: e.Addresses, Priority: e.Priority, Weight: e.Weight})
 	}
+	if len(plan.NS) == 0 {
+		plan.NS = []string{"ns1"}
+	}
 	if len(plan.Edges) == 0 {
 		plan.Edges = []zones.Edge{{Name: p.cfg.Node, Addresses: p.addresses, Priority: 10, Weight: 100}}
 	}
@@ -131,47 +135,4 @@ func (p *prepared) plan(d *config.Domain) error {
 	}
 	p.plans, p.plansAt = append(p.plans, plan), append(p.plansAt, d)
 	return err
-}
-
-// zones compiles everything that is published, for the listeners as they are.
-func (p *prepared) zones(sip []config.Listener, serial uint32) ([]*zones.Zone, error) {
-	all := append([]*zones.Zone(nil), p.plain...)
-	for i, plan := range p.plans {
-		plan.Serial, plan.Services = serial, services(sip)
-		d := p.plansAt[i]
-		rrs, err := zones.Generate(plan)
-		if err == nil {
-			var z *zones.Zone
-			if z, err = zones.Compile(plan.Domain, rrs); err == nil {
-				all = append(all, z)
-				continue
-			}
-		}
-		at := d.At
-		if d.DNS.Extra != "" {
-			at = d.ExtraAt
-		}
-		if at.Line == 0 {
-			at = config.Position{}
-		}
-		return nil, &config.Error{Pos: at, Msg: "the records of " + d.Name + " make no zone: " + err.Error()}
-	}
-	return all, nil
-}
-
-// services returns each transport and port once, in the order of the listeners.
-func services(sip []config.Listener) []zones.Service {
-	var all []zones.Service
-	seen := map[zones.Service]bool{}
-	for _, l := range sip {
-		s := zones.Service{Transport: l.Network, Port: l.Addr.Port()}
-		if s.Port == 0 {
-			s.Port = 5060 // only while nothing is bound: any port will do for a check
-		}
-		if !seen[s] {
-			seen[s] = true
-			all = append(all, s)
-		}
-	}
-	return all
 }

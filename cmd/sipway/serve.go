@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"os"
 	"slices"
@@ -9,12 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sipway/sipway/auth"
 	"github.com/sipway/sipway/config"
 )
-
-// firstUser is who the first start makes.
-const firstUser = "alice"
 
 func serveCommand() *cli.Command {
 	return &cli.Command{
@@ -30,6 +27,7 @@ func serveCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "dns", Usage: "`ADDRESS:PORT` for DNS, in the same way"},
 			&cli.StringFlag{Name: "admin", Usage: "loopback `ADDRESS:PORT` of the admin API, or off"},
 			&cli.StringSliceFlag{Name: "advertise", Usage: "`ADDRESS` that others see, when it is not the one listened on; repeat for more"},
+			&cli.StringFlag{Name: "algorithms", Usage: "digest algorithms to offer to phones, `LIST` of sha-256 and md5 (default: all that the users have)"},
 			&cli.StringFlag{Name: "ready-file", Usage: "`FILE` to write where it listens to, as JSON, once it does; removed at the end"},
 			&cli.StringFlag{Name: "log", Value: "auto", Usage: "`FORMAT` of the log on standard error: text, json, or auto (text on a terminal)"},
 		},
@@ -62,10 +60,16 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := makeFirstUser(pre)
+	first, err := makeFirstUser(pre)
 	if err != nil {
 		return err
 	}
+	err = serveParts(c, pre, secret, log, begun, first)
+	return errors.Join(err, first.forget())
+}
+
+// serveParts wires, opens and runs everything.
+func serveParts(c *cli.Context, pre *prepared, secret []byte, log *slog.Logger, begun time.Time, first *newUser) error {
 	s, err := build(pre, secret, log)
 	if err != nil {
 		return err
@@ -73,15 +77,15 @@ func serve(c *cli.Context) error {
 	if err := s.listen(); err != nil {
 		return firstError(err, s.close())
 	}
-	return s.run(c, begun, password)
+	return s.run(c, begun, first)
 }
 
 // run serves until the context ends or a part breaks.
-func (s *server) run(c *cli.Context, begun time.Time, password string) error {
+func (s *server) run(c *cli.Context, begun time.Time, first *newUser) error {
 	sup := newSupervisor(s.log)
 	s.serve(sup)
 	s.logStart(time.Since(begun))
-	err := s.announce(c, password)
+	err := s.announce(c, first)
 	if err == nil {
 		err = sup.wait(c.Context)
 	}
@@ -98,14 +102,21 @@ func (s *server) run(c *cli.Context, begun time.Time, password string) error {
 }
 
 // announce tells people and programs that everything listens.
-func (s *server) announce(c *cli.Context, password string) error {
+func (s *server) announce(c *cli.Context, first *newUser) error {
 	for _, name := range runFiles(s, c) {
 		if err := s.runFile().write(name); err != nil {
-			return configError("%s cannot be written: %w", printable(name), pathCause(err))
+			return configError("%s cannot be written: %w; name a place for it that there is", printable(name), pathCause(err))
 		}
 	}
-	w := welcome{server: s, program: c.App.Metadata["program"].(string), password: password, data: c.String("data"), file: c.String("config")}
-	return w.print(c.App.Writer)
+	w := welcome{server: s, program: c.App.Metadata["program"].(string), data: c.String("data"), file: c.String("config")}
+	if first != nil {
+		w.password = first.password
+	}
+	if err := w.print(c.App.Writer); err != nil {
+		return err
+	}
+	first.wasShown()
+	return nil
 }
 
 func runFiles(s *server, c *cli.Context) []string {
@@ -167,6 +178,9 @@ func (s *server) logStart(took time.Duration) {
 			s.log.Warn("others on this host can read the users file, whose hashes are as good as passwords: chmod 600", "file", d.Users, "mode", info.Mode().String())
 		}
 	}
+	for _, text := range s.pre.warnings(s.sip, s.dns) {
+		s.log.Warn("configuration", "warning", text)
+	}
 	if s.pre.cfg.Location.Durability == config.DurabilityNone {
 		s.log.Warn("bindings are in memory only and end with this process", "durability", "none")
 	}
@@ -181,24 +195,33 @@ func serveConfig(c *cli.Context) (cfg *config.Config, err error) {
 	case domain != "" && file != "":
 		return nil, usageError("give --domain for a start without a file or --config for one with it, not both")
 	case file != "":
-		cfg, err = config.Load(file)
+		if cfg, err = loadConfig(file); err != nil {
+			return nil, err
+		}
 	case domain != "":
-		if cfg, err = config.ForDomain(domain, ""); err == nil {
-			host, _ := os.Hostname() // "" makes the default name
-			cfg.Node = config.NodeName(host)
-			if slices.ContainsFunc(localAddresses(), netip.Addr.Is6) {
-				cfg.AddIPv6()
-			}
-		} else {
+		if cfg, err = config.ForDomain(domain, ""); err != nil {
 			return nil, usageError("--domain: %w", err)
 		}
+		onHost(cfg)
 	default:
 		return nil, usageError("say which domain to serve, as in `sipway serve --domain example.test`, or which --config FILE")
 	}
+	return cfg, override(c, cfg)
+}
+
+// loadConfig returns what a file means on this host.
+func loadConfig(file string) (*config.Config, error) {
+	cfg, err := config.Load(file)
 	if err != nil {
 		return nil, &exitError{exitConfig, err}
 	}
-	return cfg, override(c, cfg)
+	onHost(cfg)
+	return cfg, nil
+}
+
+func onHost(cfg *config.Config) {
+	name, _ := os.Hostname() // "" makes the default name
+	cfg.OnHost(name, slices.ContainsFunc(localAddresses(), netip.Addr.Is6))
 }
 
 // override puts the options over the file.
@@ -239,29 +262,17 @@ func override(c *cli.Context, cfg *config.Config) error {
 			cfg.Advertise = append(cfg.Advertise, a)
 		}
 	}
+	if c.IsSet("algorithms") {
+		all, err := config.ParseAlgorithms(c.String("algorithms"))
+		if err != nil {
+			return usageError("--algorithms: %w", err)
+		}
+		if !cfg.SetAlgorithms(all) {
+			return usageError("--algorithms has no effect, because no domain has register auth digest; leave it out")
+		}
+	}
 	if err := cfg.CheckListeners(); err != nil {
 		return usageError("%w", err)
 	}
 	return nil
-}
-
-// makeFirstUser makes the users file of a domain that has none yet, with one
-// user in it, and returns that user's password, "" if nothing was made.
-func makeFirstUser(pre *prepared) (string, error) {
-	if pre.newUsers == nil {
-		return "", nil
-	}
-	d := pre.newUsers
-	f, err := auth.NewFile(d.Users, d.Name)
-	if err != nil {
-		return "", configError("%s: %w", printable(d.Users), err)
-	}
-	password := auth.GeneratePassword()
-	if err := f.Add(firstUser, password); err != nil {
-		return "", err
-	}
-	if err := f.Save(); err != nil {
-		return "", configError("%s cannot be written: %w", printable(d.Users), pathCause(err))
-	}
-	return password, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
@@ -163,7 +164,7 @@ func stable(r *running, data string) string {
 		}
 	}
 	text = regexp.MustCompile(`(with password) \S+`).ReplaceAllString(text, "$1 PASSWORD")
-	text = regexp.MustCompile(`known  as \S+ at`).ReplaceAllString(text, "known  as NODE at")
+	text = regexp.MustCompile(`published as [a-z0-9-]+\.`).ReplaceAllString(text, "published as NODE.")
 	text = regexp.MustCompile(` {2,}`).ReplaceAllString(text, "  ")
 	return strings.ReplaceAll(text, "sipway "+versionText(), "sipway VERSION")
 }
@@ -260,6 +261,85 @@ func TestAddressInUse(t *testing.T) {
 		if code != exitNetwork || !strings.Contains(stderr, "another program has this address") || !strings.Contains(stderr, "choose another with "+flag) || stdout != "" {
 			t.Errorf("%s: exit %d: %s%s", flag, code, stdout, stderr)
 		}
+	}
+}
+
+// TestFailedFirstStart: what was never shown is not left behind, however the start failed.
+func TestFailedFirstStart(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	data := t.TempDir()
+	for _, bad := range [][]string{
+		{"--sip", "tcp://" + l.Addr().String()},
+		{"--dns", "tcp://" + l.Addr().String()},
+		{"--admin", l.Addr().String()},
+		{"--ready-file", filepath.Join(data, "none", "ready.json")},
+	} {
+		code, stdout, stderr := command(t, append([]string{"serve"}, loopbackArgs(data, append([]string{"--domain", "a.test"}, bad...)...)...)...)
+		if code == exitOK || stdout != "" {
+			t.Fatalf("%q: exit %d: %s%s", bad, code, stdout, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(data, "users.yaml")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q left users behind: %v", bad, err)
+		}
+	}
+	r := start(t, loopbackArgs(data, "--domain", "a.test")...)
+	if !strings.Contains(r.stdout, "made user alice@a.test with password ") {
+		t.Errorf("the good start shows no password:\n%s", r.stdout)
+	}
+}
+
+// TestAllBusyPorts: one start names every port that is taken.
+func TestAllBusyPorts(t *testing.T) {
+	t.Parallel()
+	var at []string
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		at = append(at, l.Addr().String())
+	}
+	code, _, stderr := command(t, "serve", "--domain", "a.test", "--data", t.TempDir(),
+		"--sip", "tcp://"+at[0], "--dns", "tcp://"+at[1], "--admin", at[2])
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if code != exitNetwork || len(lines) != 3 {
+		t.Fatalf("exit %d:\n%s", code, stderr)
+	}
+	for i, what := range []string{"admin", "dns", "sip"} {
+		if !strings.HasPrefix(lines[i], "sipway: cannot listen for "+what+" on tcp://") {
+			t.Errorf("line %d: %s", i, lines[i])
+		}
+	}
+}
+
+// TestAlgorithms: a phone that knows MD5 only is asked for MD5 only.
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	const register = "REGISTER sip:a.test SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK1\r\n" +
+		"From: <sip:alice@a.test>;tag=1\r\nTo: <sip:alice@a.test>\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+	for list, want := range map[string]string{"": "SHA-256 MD5", "md5": "MD5", "sha-256": "SHA-256", "MD5,sha-256": "SHA-256 MD5"} {
+		args := loopbackArgs(t.TempDir(), "--domain", "a.test")
+		if list != "" {
+			args = append(args, "--algorithms", list)
+		}
+		r := start(t, args...)
+		var offered []string
+		for _, m := range regexp.MustCompile(`algorithm="?([^",\r]+)`).FindAllStringSubmatch(ask(t, r.file.SIP[0], register), -1) {
+			offered = append(offered, m[1])
+		}
+		if got := strings.Join(offered, " "); got != want {
+			t.Errorf("%q: offers %s, want %s", list, got, want)
+		}
+		if told := strings.Contains(r.stdout, "--algorithms md5"); told != (list != "md5") {
+			t.Errorf("%q: the welcome speaks of MD5: %v", list, told)
+		}
+		r.end()
 	}
 }
 

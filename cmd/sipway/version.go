@@ -33,13 +33,17 @@ func versionCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			if !c.Bool("json") {
-				_, err := fmt.Fprintf(c.App.Writer, "sipway %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-				return err
-			}
-			return json.NewEncoder(c.App.Writer).Encode(map[string]string{
-				"version": versionText(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
-			})
+			return printVersion(c)
 		},
 	}
+}
+
+func printVersion(c *cli.Context) error {
+	if !c.Bool("json") {
+		_, err := fmt.Fprintf(c.App.Writer, "sipway %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return err
+	}
+	return json.NewEncoder(c.App.Writer).Encode(map[string]string{
+		"version": versionText(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+	})
 }

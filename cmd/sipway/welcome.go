@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/miekg/dns"
-
 	"github.com/sipway/sipway/config"
-	"github.com/sipway/sipway/zones"
 )
 
 // welcome is what a person reads when a server has started.
@@ -30,6 +27,9 @@ func (w welcome) print(out io.Writer) error {
 		if d.Register.Auth == config.AuthNone {
 			fmt.Fprintf(&b, "\nWARNING: register auth is none: anybody who reaches SIP may register any user of %s.\n", d.Name)
 		}
+	}
+	for _, text := range w.pre.warnings(w.sip, w.dns) {
+		fmt.Fprintf(&b, "\nWARNING: %s.\n", text)
 	}
 	if w.password != "" {
 		fmt.Fprintf(&b, "\nFirst start: made user %s@%s with password %s\n", firstUser, w.pre.newUsers.Name, w.password)
@@ -56,7 +56,9 @@ func (w welcome) head(b *strings.Builder) {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
 	fmt.Fprintf(b, "sipway %s serves %s\n\n", versionText(), strings.Join(names, ", "))
-	line := func(what, text, who string) { fmt.Fprintf(b, "  %-6s %-46s %s\n", what, text, who) }
+	line := func(what, text, who string) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-9s %-46s %s", what, text, who), " ") + "\n")
+	}
 	for _, one := range []struct {
 		what string
 		ls   []config.Listener
@@ -74,8 +76,16 @@ func (w welcome) head(b *strings.Builder) {
 		for _, a := range w.pre.addresses {
 			text = append(text, a.String())
 		}
-		line("known", "as "+w.pre.cfg.Node+" at "+strings.Join(text, ", "), scope(w.pre.addresses))
+		line("published", "as "+w.published()+" at "+strings.Join(text, ", "), scope(w.pre.addresses))
 	}
+}
+
+// published returns the name of this node in the records.
+func (w welcome) published() string {
+	if len(w.pre.plans) == 1 {
+		return w.pre.cfg.Node + "." + w.pre.plans[0].Domain
+	}
+	return w.pre.cfg.Node + " of each domain"
 }
 
 // listenerText writes udp and tcp of one address together.
@@ -122,61 +132,6 @@ func scope(addresses []netip.Addr) string {
 	}
 }
 
-// delegation writes what the operator of the zone above has to enter.
-func (w welcome) delegation(b *strings.Builder) {
-	if len(w.pre.plans) == 0 || len(w.dns) == 0 {
-		return
-	}
-	plan := w.pre.plans[0]
-	plan.Services, plan.Serial = services(w.sip), 1
-	records := delegationRecords(plan)
-	if len(records) == 0 {
-		return
-	}
-	_, parent, _ := strings.Cut(plan.Domain, ".")
-	fmt.Fprintf(b, "\nTo delegate %s, enter into the zone %s.:\n", plan.Domain, parent)
-	for _, r := range records {
-		fmt.Fprintf(b, "  %s\n", r)
-	}
-	if !slices.ContainsFunc(w.dns, func(l config.Listener) bool { return l.Addr.Port() == 53 }) {
-		fmt.Fprintf(b, "The world asks port 53, so serve with --dns 0.0.0.0:53 before that.\n")
-	}
-	if len(w.pre.cfg.Edges) == 0 && scope(w.pre.addresses) != "" {
-		fmt.Fprintf(b, "It needs a public address, too: --advertise ADDRESS.\n")
-	}
-}
-
-// delegationRecords returns the NS records of a domain and the addresses of
-// those servers that lie in it (RFC 1034 4.2.1).
-func delegationRecords(plan zones.Plan) []string {
-	rrs, err := zones.Generate(plan)
-	if err != nil {
-		return nil
-	}
-	apex := dns.Fqdn(plan.Domain)
-	servers := map[string]bool{}
-	var text []string
-	show := func(rr dns.RR) {
-		f := strings.Fields(rr.String())
-		text = append(text, fmt.Sprintf("%-28s %s", f[0], strings.Join(f[2:], " ")))
-	}
-	for _, rr := range rrs {
-		if ns, ok := rr.(*dns.NS); ok && strings.EqualFold(ns.Hdr.Name, apex) {
-			servers[strings.ToLower(ns.Ns)] = true
-			show(rr)
-		}
-	}
-	for _, rr := range rrs {
-		switch rr.(type) {
-		case *dns.A, *dns.AAAA:
-			if servers[strings.ToLower(rr.Header().Name)] {
-				show(rr)
-			}
-		}
-	}
-	return text
-}
-
 // next writes three commands that work as they stand.
 func (w welcome) next(b *strings.Builder) {
 	d := w.pre.cfg.Domains[0]
@@ -184,7 +139,7 @@ func (w welcome) next(b *strings.Builder) {
 	if len(w.dns) > 0 {
 		at := reachable(w.dns[0].Addr)
 		fmt.Fprintf(b, "  dig @%s -p %d NAPTR %s\n", at.Addr(), at.Port(), d.Name)
-		fmt.Fprintf(b, "  %s resolve sip:%s@%s --server %s\n", w.program, firstUser, d.Name, at)
+		fmt.Fprintf(b, "  %s resolve sip:%s@%s --server %s\n", w.program, firstUser, d.Name, shellWord(at.String()))
 	}
 	fmt.Fprintf(b, "  %s\n", w.command("bindings list"))
 	if len(w.sip) > 0 {
@@ -192,8 +147,22 @@ func (w welcome) next(b *strings.Builder) {
 		if a := w.pre.addresses; w.sip[0].Addr.Addr().IsUnspecified() && len(a) > 0 {
 			at = netip.AddrPortFrom(a[0], at.Port())
 		}
-		fmt.Fprintf(b, "A phone registers as %s@%s with %s as its proxy, over %s.\n", firstUser, d.Name, at, w.sip[0].Network)
+		fmt.Fprintf(b, "A phone registers as %s@%s with %s as its proxy, over %s.\n", firstUser, d.Name, at, w.networks(w.sip[0].Addr))
+		if d.Register.Auth == config.AuthDigest && !slices.Equal(d.Register.Algorithms, []config.Algorithm{config.AlgorithmMD5}) {
+			fmt.Fprintf(b, "A phone that gives up at once (baresip 1.0, sipp 3.6) knows MD5 only: serve with --algorithms md5.\n")
+		}
 	}
+}
+
+// networks returns what SIP listens on at an address: udp or tcp.
+func (w welcome) networks(at netip.AddrPort) string {
+	var all []string
+	for _, l := range w.sip {
+		if l.Addr == at {
+			all = append(all, l.Network)
+		}
+	}
+	return strings.Join(all, " or ")
 }
 
 // command returns another command line for the same data.
