@@ -181,7 +181,11 @@ func (x *Registrar) authenticate(r *transport.Request) (user []byte, res auth.Re
 	if x.verifier == nil {
 		return nil, auth.OK
 	}
-	return x.verifier.Verify(&r.Message, sip.HeaderAuthorization, r.Now, r.Remote.Addr())
+	user, res = x.verifier.Verify(&r.Message, sip.HeaderAuthorization, r.Now, r.Remote.Addr())
+	if res == auth.OK {
+		r.Authenticated()
+	}
+	return user, res
 }
 
 // challenge answers 401 (RFC 3261 22.2: a registrar never uses 407), or 400 to what cannot be read.

@@ -26,6 +26,7 @@ type conn struct {
 	nc            net.Conn
 	raw           syscall.RawConn // nil when the stream has none: writes are then always queued
 	local, remote netip.AddrPort
+	authenticated bool // its peer has, or it has ended; of the connection's goroutine
 
 	// Reading. buf[r:w] is what was read and not handed on.
 	buf      []byte

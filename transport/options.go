@@ -20,7 +20,7 @@ type Options struct {
 	MaxHeader  int // its start line and headers; 16 KB, which is also the most
 
 	MaxConnections           int // 20,000
-	MaxConnectionsPerAddress int // of one IPv4 address or IPv6 /64; 64
+	MaxConnectionsPerAddress int // of one IPv4 address or IPv6 /64 that have not authenticated; 64
 	WriteQueue               int // waiting for one peer to read, before its connection is closed; 64 KB
 	// BufferMemory bounds what all connections together hold for unfinished messages and slow readers; a
 	// connection that needs more is closed. 256 MB.

@@ -74,6 +74,19 @@ func (r *Request) Respond(b []byte) {
 	}
 }
 
+// Authenticated says that the sender of r has proved who it is. Its connection no longer counts among the
+// Options.MaxConnectionsPerAddress of its address, since a company behind one NAT may have many phones. On UDP
+// it does nothing.
+func (r *Request) Authenticated() {
+	if r.conn == nil || r.conn.authenticated {
+		return
+	}
+	t := r.conn.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.uncount(r.conn)
+}
+
 // responsePort is the port a response over UDP goes to. Its address is always the source address: that is what
 // "received" holds (RFC 3261 18.2.1, 18.2.2), whether or not it had to be written into the Via.
 //

@@ -104,12 +104,21 @@ func (t *Transport) admit(nc net.Conn) {
 func (t *Transport) forget(c *conn) {
 	t.mu.Lock()
 	delete(t.conns, c)
+	t.uncount(c)
+	t.mu.Unlock()
+	t.owners.Done()
+}
+
+// uncount takes c out of what its client may have. t.mu is held.
+func (t *Transport) uncount(c *conn) {
+	if c.authenticated {
+		return
+	}
+	c.authenticated = true
 	a := client(c.remote.Addr())
 	if t.perAddr[a]--; t.perAddr[a] == 0 {
 		delete(t.perAddr, a)
 	}
-	t.mu.Unlock()
-	t.owners.Done()
 }
 
 // client returns what counts as one peer: an IPv4 address or the /64 of an IPv6 address, which is what one host has to
