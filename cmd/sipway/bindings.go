@@ -11,8 +11,10 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -68,33 +70,65 @@ func bindingsList(c *cli.Context) error {
 
 // findBindings asks the server that runs, or reads the store when none does.
 func findBindings(c *cli.Context) (lister, error) {
-	data := c.String("data")
-	if file := c.String("config"); file != "" && !c.IsSet("data") {
+	data, domain := c.String("data"), strings.TrimSuffix(c.String("domain"), ".")
+	if file := c.String("config"); file != "" {
 		cfg, err := config.Load(file)
 		if err != nil {
 			return nil, &exitError{exitConfig, err}
 		}
-		data = cfg.Data
+		if domain != "" && cfg.Domain(domain) == nil {
+			return nil, notServed(domain, domainNames(cfg))
+		}
+		if !c.IsSet("data") {
+			data = cfg.Data
+		}
 	}
 	if at := c.String("admin"); at != "" {
 		if _, err := config.ParseAdmin(at); err != nil || at == "off" {
 			return nil, usageError("--admin: %s is no loopback ADDRESS:PORT, as in 127.0.0.1:8300", printable(at))
 		}
-		return askServer(at, c.String("domain")), nil
+		return askServer(at, domain), nil
 	}
-	if at, err := netip.ParseAddrPort(readRunFile(data).Admin); err == nil && at.Addr().IsLoopback() {
-		list := askServer(at.String(), c.String("domain"))
-		if _, err := list(c.Context, ""); err == nil || !isNetwork(err) {
+	run := readRunFile(data)
+	if at, err := netip.ParseAddrPort(run.Admin); err == nil && at.Addr().IsLoopback() {
+		list := askServer(at.String(), domain)
+		if _, err := list(c.Context, ""); err == nil || !errors.Is(err, errSilent) {
+			if domain != "" && !slices.ContainsFunc(run.Domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
+				return nil, notServed(domain, run.Domains)
+			}
 			return list, nil
 		}
 		// Nobody there: the file is left from a crash.
 	}
-	return readStore(data, c.String("domain"))
+	if err := checkDataDir(data); err != nil {
+		return nil, err
+	}
+	return readStore(data, domain)
 }
 
-func isNetwork(err error) bool {
-	var e *url.Error
-	return errors.As(err, &e)
+func notServed(domain string, served []string) error {
+	if len(served) == 0 {
+		served = []string{"no SIP domain"}
+	}
+	return &exitError{exitNo, fmt.Errorf("%s is not served here, but %s; name one of them, or another server with --admin or --data",
+		printable(domain), printable(strings.Join(served, ", ")))}
+}
+
+// errSilent is the middle of a sentence about a server.
+var errSilent = errors.New("does not answer")
+
+// netCause takes method, URL and addresses, which the message has already, off err.
+func netCause(err error) error {
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return errno
+	}
+	if e := (*url.Error)(nil); errors.As(err, &e) {
+		if e.Timeout() {
+			return errors.New("timeout")
+		}
+		return e.Err
+	}
+	return err
 }
 
 // askServer asks the admin API at an address.
@@ -109,7 +143,7 @@ func askServer(at, domain string) lister {
 		}
 		resp, err := client.Do(r)
 		if err != nil {
-			return page, &exitError{exitNetwork, fmt.Errorf("the admin API at %s does not answer: %w; is the server running?", at, err)}
+			return page, &exitError{exitNetwork, fmt.Errorf("the admin API at %s %w: %w; is the server running?", at, errSilent, netCause(err))}
 		}
 		defer func() { _ = resp.Body.Close() }()
 		body := json.NewDecoder(io.LimitReader(resp.Body, longestPage))

@@ -16,10 +16,34 @@ const secretSize = 32
 
 // makeDataDir makes the data directory for its owner alone.
 func makeDataDir(dir string) error {
+	if err := checkDataDir(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return configError("data directory %s cannot be made: %w; create it for the user that runs sipway, or name another with --data", printable(dir), pathCause(err))
 	}
 	return nil
+}
+
+// checkDataDir refuses a file where a data directory is wanted.
+func checkDataDir(dir string) error {
+	if at := dataFile(dir); at != "" {
+		return configError("%s is a file, and data needs a directory; name another with --data", printable(at))
+	}
+	return nil
+}
+
+// dataFile returns the part of a directory's path that is a file, "" if all can be made.
+func dataFile(dir string) string {
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && !info.IsDir():
+			return at
+		case err == nil || at == filepath.Dir(at):
+			return ""
+		}
+	}
 }
 
 // loadSecret returns the node's secret, made at the first start. Nonces and To

@@ -87,13 +87,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if coder, ok := errors.AsType[cli.ExitCoder](err); ok {
 		code = coder.ExitCode()
 	}
-	if text := err.Error(); text != "" {
-		if all := config.Errors(nil); !errors.As(err, &all) { // they begin with file:line:col
-			text = "sipway: " + strings.ReplaceAll(text, "\n", "\nsipway: ")
-		}
+	if text := message(err); text != "" {
 		fmt.Fprintln(stderr, printableLines(text))
 	}
 	return code
+}
+
+// message returns a line for each thing that is wrong. It begins with its place
+// in a file, or with the program's name.
+func message(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	if all := config.Errors(nil); errors.As(err, &all) {
+		lines = lines[:0]
+		for _, one := range all {
+			lines = append(lines, one.Error())
+			if one.Pos.File == "" {
+				lines[len(lines)-1] = "sipway: " + one.Error()
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	if len(lines) == 1 && lines[0] == "" {
+		return ""
+	}
+	return "sipway: " + strings.Join(lines, "\nsipway: ")
 }
 
 func newApp(args []string, stdout, stderr io.Writer) *cli.App {

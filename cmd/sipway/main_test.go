@@ -86,7 +86,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"completion", "fish"}, exitOK, "complete -c sipway"},
 		{[]string{"completion"}, exitUsage, "name a shell"},
 		{[]string{"bindings", "list", "--data", filepath.Join(dir, "none")}, exitConfig, "there are no bindings in"},
-		{[]string{"bindings", "list", "--admin", "127.0.0.1:1"}, exitNetwork, "does not answer"},
+		{[]string{"bindings", "list", "--admin", "127.0.0.1:1"}, exitNetwork, "at 127.0.0.1:1 does not answer: connection refused; is the server running?"},
+		{[]string{"bindings", "list", "--config", open, "--domain", "nope.test"}, exitNo, "nope.test is not served here, but example.test;"},
 		{[]string{"bindings", "list", "--admin", "192.0.2.1:1"}, exitUsage, "no loopback"},
 	} {
 		code, stdout, stderr := command(t, c.args...)

@@ -27,6 +27,9 @@ type prepared struct {
 // that is wrong.
 func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
 	p := &prepared{cfg: c, addresses: publishedAddresses(c, local)}
+	if at := dataFile(c.Data); at != "" {
+		return nil, config.Errors{{Msg: printable(at) + " is a file, and data needs a directory", Hint: "name another with --data"}}
+	}
 	var errs config.Errors
 	fail := func(at config.Position, todo string, err error) {
 		if at.Line == 0 {

@@ -23,14 +23,19 @@ type runFile struct {
 func runFileName(data string) string { return filepath.Join(data, "run.json") }
 
 func (s *server) runFile() runFile {
-	f := runFile{PID: os.Getpid(), Version: versionText(), Domains: []string{}, SIP: urls(s.sip), DNS: urls(s.dns)}
-	for _, d := range s.pre.cfg.Domains {
-		f.Domains = append(f.Domains, d.Name)
-	}
+	f := runFile{PID: os.Getpid(), Version: versionText(), Domains: domainNames(s.pre.cfg), SIP: urls(s.sip), DNS: urls(s.dns)}
 	if s.admin != nil {
 		f.Admin = s.adminAt.String()
 	}
 	return f
+}
+
+func domainNames(c *config.Config) []string {
+	names := []string{}
+	for _, d := range c.Domains {
+		names = append(names, d.Name)
+	}
+	return names
 }
 
 func urls(ls []config.Listener) []string {

@@ -200,6 +200,13 @@ func TestServes(t *testing.T) {
 	if code != exitOK || stdout != "nobody is registered\n" {
 		t.Errorf("bindings: exit %d: %s%s", code, stdout, stderr)
 	}
+	code, stdout, stderr = command(t, "bindings", "list", "--data", data, "--domain", "nope.test")
+	if code != exitNo || !strings.Contains(stderr, "nope.test is not served here, but example.test") {
+		t.Errorf("bindings of another domain: exit %d: %s%s", code, stdout, stderr)
+	}
+	if code, stdout, _ = command(t, "bindings", "list", "--data", data, "--domain", "Example.test."); code != exitOK {
+		t.Errorf("bindings of the domain: exit %d: %s", code, stdout)
+	}
 
 	for _, u := range r.file.DNS {
 		network, at, _ := strings.Cut(u, "://")

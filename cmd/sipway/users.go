@@ -23,6 +23,7 @@ func userCommand() *cli.Command {
 		&cli.StringFlag{Name: "domain", Usage: "the domain `NAME`, where USER does not say it"},
 	}
 	password := append([]cli.Flag{
+		&cli.BoolFlag{Name: "json", Usage: "as JSON: user, and password if one was made; never asks for one"},
 		&cli.StringFlag{Name: "password", Usage: "the `PASSWORD`; other users of this host can see it while the command runs"},
 		&cli.StringFlag{Name: "password-file", Usage: "`FILE` whose first line is the password; - is standard input"},
 	}, where...)
@@ -74,6 +75,9 @@ func findUsersFile(c *cli.Context, domain string) (usersFile, error) {
 	}
 	file := c.String("config")
 	if file == "" {
+		if err := checkDataDir(c.String("data")); err != nil {
+			return usersFile{}, err
+		}
 		return usersFile{path: filepath.Join(c.String("data"), "users.yaml"), domain: domain}, nil
 	}
 	cfg, err := config.Load(file)
@@ -129,14 +133,14 @@ func (u usersFile) open(mayMake bool) (*auth.File, error) {
 }
 
 func userAdd(c *cli.Context) error {
-	return changeUser(c, true, "added", func(f *auth.File, user, password string) error { return f.Add(user, password) })
+	return changeUser(c, true, "added %s", " with password ", func(f *auth.File, user, password string) error { return f.Add(user, password) })
 }
 
 func userPassword(c *cli.Context) error {
-	return changeUser(c, false, "changed the password of", func(f *auth.File, user, password string) error { return f.SetPassword(user, password) })
+	return changeUser(c, false, "changed the password of %s", " to ", func(f *auth.File, user, password string) error { return f.SetPassword(user, password) })
 }
 
-func changeUser(c *cli.Context, mayMake bool, done string, change func(f *auth.File, user, password string) error) error {
+func changeUser(c *cli.Context, mayMake bool, done, to string, change func(f *auth.File, user, password string) error) error {
 	user, where, err := oneUser(c)
 	if err != nil {
 		return err
@@ -158,11 +162,17 @@ func changeUser(c *cli.Context, mayMake bool, done string, change func(f *auth.F
 	if err := f.Save(); err != nil {
 		return userError(f, user, err)
 	}
-	text := fmt.Sprintf("%s %s@%s", done, printable(user), printable(f.Realm()))
-	if made {
-		text += " with password " + password
+	who := user + "@" + f.Realm()
+	if !made {
+		password, to = "", ""
 	}
-	_, err = fmt.Fprintln(c.App.Writer, text)
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, struct {
+			User     string `json:"user"`
+			Password string `json:"password,omitempty"`
+		}{who, password})
+	}
+	_, err = fmt.Fprintf(c.App.Writer, done+"%s\n", printable(who), to+password)
 	return err
 }
 
@@ -178,7 +188,7 @@ func userError(f *auth.File, user string, err error) error {
 	case os.IsPermission(err):
 		return configError("%s cannot be written: %w; use the user that runs sipway", printable(f.Path()), pathCause(err))
 	default:
-		return &exitError{exitUsage, fmt.Errorf("user %s: %w", who, err)}
+		return &exitError{exitUsage, err}
 	}
 }
 
@@ -243,6 +253,11 @@ func choosePassword(c *cli.Context) (password string, made bool, err error) {
 			password, err = firstLine(f)
 			_ = f.Close()
 		}
+		if err != nil {
+			return "", false, usageError("the password file %s cannot be read: %w; name one whose first line is the password, or - for standard input", printable(file), pathCause(err))
+		}
+	case c.Bool("json"):
+		return auth.GeneratePassword(), true, nil
 	case isTerminal(c.App.Reader) && isTerminal(c.App.Writer):
 		password, err = askPassword(c)
 		if err == nil && password == "" {

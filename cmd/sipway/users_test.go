@@ -56,7 +56,24 @@ func TestUserLife(t *testing.T) {
 	users(exitUsage, "--domain says", "rm", "a@b.test", "--domain", "c.test")
 	users(exitUsage, "not both", "passwd", "bob", "--password", "x", "--password-file", pass)
 	users(exitUsage, "is empty", "passwd", "bob", "--password", "")
-	users(exitUsage, "no password:", "passwd", "bob", "--password-file", pass+".none")
+	users(exitUsage, "the password file "+pass+".none cannot be read: no such file or directory; name one", "passwd", "bob", "--password-file", pass+".none")
+	users(exitUsage, "sipway: \"a%20b\" cannot be a user name: write the name itself, not its escaped form\n", "add", "a%20b")
+	users(exitUsage, "cannot be a user name: leave out spaces", "add", "a b")
+	users(exitOK, "added *@example.test", "add", "*")
+
+	if made := users(exitOK, "changed the password of bob@example.test to ", "passwd", "bob"); !regexp.MustCompile(` to [a-z0-9-]{16,}\n$`).MatchString(made) {
+		t.Errorf("password: %q", made)
+	}
+	for _, args := range [][]string{{"add", "dave", "--json"}, {"passwd", "dave", "--json"}, {"passwd", "dave", "--json", "--password", "x"}} {
+		var got map[string]string
+		err := json.Unmarshal([]byte(users(exitOK, "", args...)), &got)
+		if made := len(args) == 3; err != nil || got["user"] != "dave@example.test" || (len(got["password"]) == 19) != made || (got["password"] != "") != made {
+			t.Errorf("%q: %v %v", args, got, err)
+		}
+	}
+	write(t, data, "users.yaml", "realm: example.test\nusers: {a: {md5: \"\n")
+	users(exitConfig, "users.yaml:2:", "list")
+	users(exitConfig, "check the indentation", "list")
 }
 
 func TestUserByConfig(t *testing.T) {
@@ -80,5 +97,22 @@ func TestUserByConfig(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "b.yaml")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDataIsAFile: every command that takes --data says so in the same words.
+func TestDataIsAFile(t *testing.T) {
+	t.Parallel()
+	file := write(t, t.TempDir(), "data", "")
+	for _, args := range [][]string{
+		{"user", "list", "--data", file},
+		{"user", "add", "a@b.test", "--data", file},
+		{"bindings", "list", "--data", file},
+		{"serve", "--domain", "a.test", "--data", file, "--sip", "127.0.0.1:0"},
+		{"serve", "--domain", "a.test", "--data", filepath.Join(file, "below"), "--sip", "127.0.0.1:0"},
+	} {
+		if code, _, stderr := command(t, args...); code != exitConfig || !strings.Contains(stderr, file+" is a file, and data needs a directory") {
+			t.Errorf("%q: exit %d: %s", args, code, stderr)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -88,5 +89,31 @@ func TestValidateReads(t *testing.T) {
 				t.Errorf("serve: exit %d: %s", startCode, startErr)
 			}
 		})
+	}
+}
+
+func TestValidateJSON(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	judge := func(code int, text string) (v verdict) {
+		t.Helper()
+		got, stdout, stderr := command(t, "config", "validate", "--json", write(t, dir, "c.yaml", text))
+		if err := json.Unmarshal([]byte(stdout), &v); err != nil || got != code || stderr != "" {
+			t.Fatalf("exit %d, %v: %s%s", got, err, stdout, stderr)
+		}
+		return v
+	}
+	v := judge(exitConfig, "domains:\n  a.test: {users: none.yaml}\nzones: {z.test: {file: none.zone}}\n")
+	want := finding{dir + "/c.yaml", 2, 19, "users file " + dir + "/none.yaml does not exist", "make it with `sipway user add NAME@a.test --config " + dir + "/c.yaml`"}
+	if v.Good || len(v.Errors) != 2 || v.Errors[0] != want || v.Errors[1].Line != 3 {
+		t.Errorf("%+v", v)
+	}
+	v = judge(exitConfig, "lisen: {}\n")
+	if len(v.Errors) != 1 || v.Errors[0] != (finding{dir + "/c.yaml", 1, 1, `unknown key "lisen"`, `did you mean "listen"?`}) {
+		t.Errorf("%+v", v)
+	}
+	v = judge(exitOK, "domains: {a.test: {register: {auth: none}}}\nlisten: {sip: ['udp://127.0.0.1:5060'], dns: ['udp://127.0.0.1:5300']}\n")
+	if !v.Good || v.Domains != 1 || v.Listeners != 2 || len(v.Warnings) != 2 || len(v.Errors) != 0 {
+		t.Errorf("%+v", v)
 	}
 }
