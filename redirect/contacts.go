@@ -101,28 +101,9 @@ func (l *contacts) write(w *sip.Response, datagram bool) {
 		w.Put(c.uri)
 		w.PutString(">;q=")
 		var q [5]byte
-		w.Put(appendQ(q[:0], c.q))
+		w.Put(sip.AppendQ(q[:0], c.q))
 		w.PutString(";expires=")
 		w.PutInt(int(c.seconds))
 	}
 	w.Close()
-}
-
-// appendQ writes thousandths as a qvalue (RFC 3261 25.1): 0, 0.5, 0.333, 1.
-func appendQ(dst []byte, q uint16) []byte {
-	if q >= 1000 {
-		return append(dst, '1')
-	}
-	dst = append(dst, '0')
-	if q == 0 {
-		return dst
-	}
-	dst = append(dst, '.', byte('0'+q/100))
-	if q%100 != 0 {
-		dst = append(dst, byte('0'+q/10%10))
-	}
-	if q%10 != 0 {
-		dst = append(dst, byte('0'+q%10))
-	}
-	return dst
 }

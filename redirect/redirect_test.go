@@ -259,15 +259,6 @@ func TestDatagramBound(t *testing.T) {
 	}
 }
 
-func TestQ(t *testing.T) {
-	t.Parallel()
-	for q, want := range map[uint16]string{0: "0", 1: "0.001", 10: "0.01", 50: "0.05", 100: "0.1", 101: "0.101", 120: "0.12", 999: "0.999", 1000: "1", 60000: "1"} {
-		if got := string(appendQ(nil, q)); got != want {
-			t.Errorf("%d: %s, want %s", q, got, want)
-		}
-	}
-}
-
 func TestNoAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("with -race sync.Pool forgets at random")

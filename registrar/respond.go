@@ -70,25 +70,13 @@ func (p *pending) putContact(b *location.Binding) {
 	w.PutString(">")
 	w.Put(b.Params)
 	if b.Q < defaultQ {
-		p.putQ(int(b.Q))
+		var q [5]byte
+		w.PutString(";q=")
+		w.Put(sip.AppendQ(q[:0], b.Q))
 	}
 	w.PutString(";expires=")
 	w.PutInt(int(max((b.Expires-p.now)/1000, 1)))
 	w.Close()
-}
-
-// putQ writes ";q=0.5" for 500 thousandths: a qvalue (RFC 3261 25.1) without needless zeros.
-func (p *pending) putQ(q int) {
-	w := &p.response
-	w.PutString(";q=0")
-	if q == 0 {
-		return
-	}
-	w.PutString(".")
-	for unit := 100; q > 0; unit /= 10 {
-		w.PutInt(q / unit)
-		q %= unit
-	}
 }
 
 // Committed answers the request after the sync (location.Waiter).
