@@ -63,6 +63,10 @@ func NewFile(path, realm string) (*File, error) {
 
 // LoadUsers reads and checks a users file. Errors say file, line and column.
 func LoadUsers(path string) (*File, error) {
+	// Opening a pipe would wait for its other end, and that in a running server.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("users file: %s is no regular file", path)
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("users file: %w", err)

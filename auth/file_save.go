@@ -11,12 +11,18 @@ import (
 // Save writes the file: to a temporary file beside it with mode 0600, synced, renamed over the old one, and
 // the folder synced, so that there is always the old or the new version, whole. The owner of the old one is
 // kept where that is allowed. Comments and order of an edited file are lost. When somebody else wrote the
-// file since it was read, Save changes nothing and returns ErrFileChanged.
-func (f *File) Save() error {
+// file since it was read, Save changes nothing and returns ErrFileChanged: read it again and repeat the change.
+// Two processes that save at the same time take turns.
+func (f *File) Save() (err error) {
 	path := f.path
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("users file %s: %w", f.path, err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	old, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -299,5 +300,47 @@ func TestGeneratePassword(t *testing.T) {
 	}
 	if len(passwordAlphabet) != 32 {
 		t.Error("the alphabet is not 5 bits a sign")
+	}
+}
+
+// TestSaveTogether: of many who change the file at the same time nobody's change is lost without an error.
+func TestSaveTogether(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "users.yaml")
+	first, err := NewFile(path, "d.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Save(); err != nil {
+		t.Fatal(err)
+	}
+	const writers = 20
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			for {
+				f, err := LoadUsers(path)
+				if err == nil {
+					err = f.Add(fmt.Sprintf("u%d", i), "secret")
+				}
+				if err == nil {
+					err = f.Save()
+				}
+				if !errors.Is(err, ErrFileChanged) {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	f, err := LoadUsers(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.Names()); n != writers {
+		t.Errorf("%d users, want %d", n, writers)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/sipway/sipway/auth"
@@ -110,7 +109,7 @@ func (p *prepared) users(d *config.Domain) (todo string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.EqualFold(f.Realm(), d.Name) {
+	if f.Realm() != d.Name { // as auth.Live compares: HA1 values hold for one spelling
 		return "name another file, or another directory with --data",
 			fmt.Errorf("users file %s is for %s, and its passwords are of no use to %s", printable(d.Users), printable(f.Realm()), d.Name)
 	}

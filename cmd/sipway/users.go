@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,7 +114,7 @@ func (u usersFile) open(mayMake bool) (*auth.File, error) {
 		if err != nil {
 			return nil, &exitError{exitConfig, err}
 		}
-		if u.domain != "" && !strings.EqualFold(f.Realm(), u.domain) {
+		if u.domain != "" && f.Realm() != u.domain {
 			return nil, configError("%s holds the users of %s, not of %s; name another file with --config or --data", printable(u.path), printable(f.Realm()), u.domain)
 		}
 		return f, nil
@@ -130,6 +131,24 @@ func (u usersFile) open(mayMake bool) (*auth.File, error) {
 		return nil, configError("%w", err)
 	}
 	return f, nil
+}
+
+// change reads the file, changes and saves it, again if somebody else saved in between. f is nil if it
+// cannot be read.
+func (u usersFile) change(mayMake bool, change func(f *auth.File) error) (f *auth.File, err error) {
+	const tries = 100
+	for range tries {
+		if f, err = u.open(mayMake); err != nil {
+			return nil, err
+		}
+		if err = change(f); err != nil {
+			return f, err
+		}
+		if err = f.Save(); !errors.Is(err, auth.ErrFileChanged) {
+			return f, err
+		}
+	}
+	return f, err
 }
 
 func userAdd(c *cli.Context) error {
@@ -156,10 +175,8 @@ func changeUser(c *cli.Context, mayMake bool, done, to string, change func(f *au
 	if err != nil {
 		return err
 	}
-	if err := change(f, user, password); err != nil {
-		return userError(f, user, err)
-	}
-	if err := f.Save(); err != nil {
+	f, err = where.change(mayMake, func(f *auth.File) error { return change(f, user, password) })
+	if err != nil {
 		return userError(f, user, err)
 	}
 	who := user + "@" + f.Realm()
@@ -177,6 +194,9 @@ func changeUser(c *cli.Context, mayMake bool, done, to string, change func(f *au
 }
 
 func userError(f *auth.File, user string, err error) error {
+	if f == nil {
+		return err // says it all
+	}
 	who := printable(user) + "@" + printable(f.Realm())
 	switch {
 	case errors.Is(err, auth.ErrUserExists):
@@ -185,7 +205,7 @@ func userError(f *auth.File, user string, err error) error {
 		return &exitError{exitNo, fmt.Errorf("there is no user %s; `sipway user list` lists them", who)}
 	case errors.Is(err, auth.ErrFileChanged):
 		return &exitError{exitNo, fmt.Errorf("%s was changed by somebody else at the same time; try again", printable(f.Path()))}
-	case os.IsPermission(err):
+	case errors.Is(err, fs.ErrPermission):
 		return configError("%s cannot be written: %w; use the user that runs sipway", printable(f.Path()), pathCause(err))
 	default:
 		return &exitError{exitUsage, err}
@@ -197,14 +217,8 @@ func userRemove(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := where.open(false)
+	f, err := where.change(false, func(f *auth.File) error { return f.Remove(user) })
 	if err != nil {
-		return err
-	}
-	if err := f.Remove(user); err != nil {
-		return userError(f, user, err)
-	}
-	if err := f.Save(); err != nil {
 		return userError(f, user, err)
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "removed %s@%s; bindings stay until they expire\n", printable(user), printable(f.Realm()))
