@@ -42,9 +42,14 @@ type Options struct {
 	Bindings iter.Seq2[string, Lister]
 	// Status returns the counters of all parts by name; values marshal to JSON.
 	Status func() map[string]any
+	// Instance tells this process from another at the same address; it is sent as InstanceHeader. Empty: none.
+	Instance string
 	// ErrorLog gets what net/http has to say. Nil: nothing.
 	ErrorLog *slog.Logger
 }
+
+// InstanceHeader is the header of the answer to /v1/bindings that carries Options.Instance.
+const InstanceHeader = "Sipway-Instance"
 
 // Lister returns the live bindings of one AOR. It is called for those AORs alone
 // that are shown, after the iteration.

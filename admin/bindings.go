@@ -18,6 +18,9 @@ type Page struct {
 
 // bindings answers /v1/bindings?domain=D&after=AOR&limit=N.
 func bindings(w http.ResponseWriter, r *http.Request, o Options) {
+	if o.Instance != "" {
+		w.Header().Set(InstanceHeader, o.Instance)
+	}
 	query := r.URL.Query()
 	for key, values := range query {
 		if !slices.Contains([]string{"domain", "after", "limit"}, key) || len(values) != 1 {

@@ -87,11 +87,11 @@ func findBindings(c *cli.Context) (lister, error) {
 		if _, err := config.ParseAdmin(at); err != nil || at == "off" {
 			return nil, usageError("--admin: %s is no loopback ADDRESS:PORT, as in 127.0.0.1:8300", printable(at))
 		}
-		return askServer(at, domain), nil
+		return askServer(at, domain, ""), nil
 	}
 	run := readRunFile(data)
 	if at, err := netip.ParseAddrPort(run.Admin); err == nil && at.Addr().IsLoopback() {
-		list := askServer(at.String(), domain)
+		list := askServer(at.String(), domain, run.Name)
 		if _, err := list(c.Context, ""); err == nil || !errors.Is(err, errSilent) {
 			if domain != "" && !slices.ContainsFunc(run.Domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
 				return nil, notServed(domain, run.Domains)
@@ -131,8 +131,8 @@ func netCause(err error) error {
 	return err
 }
 
-// askServer asks the admin API at an address.
-func askServer(at, domain string) lister {
+// askServer asks the admin API at an address. With a name, whoever else answers there counts as silent.
+func askServer(at, domain, name string) lister {
 	const timeout, longestPage = 30 * time.Second, 256 << 20
 	client := &http.Client{Timeout: timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	return func(ctx context.Context, after string) (page admin.Page, err error) {
@@ -147,6 +147,9 @@ func askServer(at, domain string) lister {
 		}
 		defer func() { _ = resp.Body.Close() }()
 		body := json.NewDecoder(io.LimitReader(resp.Body, longestPage))
+		if name != "" && resp.Header.Get(admin.InstanceHeader) != name {
+			return page, &exitError{exitNetwork, fmt.Errorf("the server of this data directory %w: another program has %s", errSilent, at)}
+		}
 		if resp.StatusCode != http.StatusOK {
 			return page, &exitError{exitNetwork, fmt.Errorf("http://%s/v1/bindings answers %s; is that sipway's admin API?", at, printable(resp.Status))}
 		}

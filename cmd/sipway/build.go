@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ type server struct {
 	pre     *prepared
 	log     *slog.Logger
 	started time.Time
+	name    string // random: tells this process from the next on the same port
 
 	published zones.Published
 	store     *location.Store
@@ -47,7 +49,7 @@ type server struct {
 // build wires the parts of a node, bottom floor first. It is the one place that
 // knows both configuration and parts.
 func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error) {
-	s = &server{pre: pre, log: log, started: time.Now()}
+	s = &server{pre: pre, log: log, started: time.Now(), name: rand.Text()}
 	s.notReady("the server starts")
 	c := pre.cfg
 
@@ -96,7 +98,7 @@ func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error
 	}
 	if c.Listen.Admin.IsValid() {
 		s.admin = admin.New(admin.Options{
-			Ready: s.isReady, Bindings: s.bindings, Status: s.status, ErrorLog: log.With("part", "admin"),
+			Instance: s.name, Ready: s.isReady, Bindings: s.bindings, Status: s.status, ErrorLog: log.With("part", "admin"),
 		})
 	}
 	return s, nil

@@ -42,6 +42,7 @@ func resolveCommand() *cli.Command {
 			&cli.StringFlag{Name: "families", Usage: "address families and their order: `LIST` of ip6, ip4 (default: both, by RFC 6724)"},
 			&cli.Uint64Flag{Name: "seed", Usage: "fix the draws of SRV weights: the same `N` gives the same records the same order"},
 			&cli.StringFlag{Name: "zone", Usage: "ask the zone in `FILE` instead of the network"},
+			&cli.StringFlag{Name: "config", Usage: "ask as the server of the configuration `FILE` would: its own zones, then its resolver's servers"},
 			&cli.DurationFlag{Name: "timeout", Value: 4 * time.Second, Usage: "give up after `TIME`"},
 		},
 		Action: resolveAction,
@@ -151,6 +152,12 @@ func list(s string) []string {
 func chooseSource(c *cli.Context, uri string, o *resolver.Options) error {
 	file := c.String("zone")
 	servers := c.StringSlice("server")
+	if c.IsSet("config") {
+		if len(servers) > 0 || c.IsSet("zone") {
+			return usageError("--config names whom to ask: leave --server and --zone out")
+		}
+		return askAsServer(c.String("config"), c.IsSet("timeout"), o)
+	}
 	if !c.IsSet("zone") {
 		for _, s := range servers {
 			all, err := serverAddresses(c.Context, s)

@@ -17,13 +17,14 @@ type runFile struct {
 	SIP     []string `json:"sip"` // as in udp://127.0.0.1:5060
 	DNS     []string `json:"dns"`
 	Admin   string   `json:"admin,omitempty"` // as in 127.0.0.1:8300
+	Name    string   `json:"instance"`        // what the admin API answers as admin.InstanceHeader
 }
 
 // runFileName is where commands look for the server of a data directory.
 func runFileName(data string) string { return filepath.Join(data, "run.json") }
 
 func (s *server) runFile() runFile {
-	f := runFile{PID: os.Getpid(), Version: versionText(), Domains: domainNames(s.pre.cfg), SIP: urls(s.sip), DNS: urls(s.dns)}
+	f := runFile{PID: os.Getpid(), Version: versionText(), Domains: domainNames(s.pre.cfg), SIP: urls(s.sip), DNS: urls(s.dns), Name: s.name}
 	if s.admin != nil {
 		f.Admin = s.adminAt.String()
 	}
