@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,22 @@ func TestReadmeFloors(t *testing.T) {
 	for pkg := range imports(t) {
 		if !strings.Contains(readme, "\n"+pkg+"/") {
 			t.Errorf("README.md: the picture of the floors has no line for %s/", pkg)
+		}
+	}
+}
+
+// TestReadmeBenchmarks holds the README's table against the bars: whoever pastes a new one sees what got worse.
+func TestReadmeBenchmarks(t *testing.T) {
+	t.Parallel()
+	rows := regexp.MustCompile(`(?m)^\|.*\| ([0-9.]+)x \| ([0-9.]+)x \|`).FindAllStringSubmatch(readFile(t, "../README.md"), -1)
+	if len(rows) < 3 {
+		t.Fatalf("README.md: %d rows of the benchmark's table have a bar, want redirect, REGISTER and DNS at least", len(rows))
+	}
+	for _, row := range rows {
+		ratio, err1 := strconv.ParseFloat(row[1], 64)
+		bar, err2 := strconv.ParseFloat(row[2], 64)
+		if err1 != nil || err2 != nil || ratio < bar {
+			t.Errorf("README.md: below its bar: %s", row[0])
 		}
 	}
 }
