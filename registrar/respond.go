@@ -15,7 +15,7 @@ const rfc1123 = "Mon, 02 Jan 2006 15:04:05 GMT"
 // keptMemory bounds what a pooled pending holds on to, in bytes per buffer.
 const keptMemory = 16 << 10
 
-// maxUnverified bounds a 200 over UDP, in bytes, where nobody has to log in: what fits a datagram that is not
+// maxUnverified bounds a 200 over UDP, in bytes, that is longer than its request, where nobody has to log in: what fits a datagram that is not
 // fragmented (RFC 3261 18.1.1).
 const maxUnverified = 1300
 
@@ -54,7 +54,7 @@ func (p *pending) buildOK() error {
 	if b == nil {
 		return w.Err()
 	}
-	if p.x.verifier == nil && p.req.Kind == transport.UDP && len(b) > maxUnverified {
+	if p.x.verifier == nil && p.req.Kind == transport.UDP && len(b) > max(maxUnverified, len(p.req.Bytes())) {
 		return errLarge // whoever forges its source must not aim it at another
 	}
 	p.out = b

@@ -47,8 +47,9 @@ type server struct {
 }
 
 // build wires the parts of a node, bottom floor first. It is the one place that
-// knows both configuration and parts.
-func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error) {
+// knows both configuration and parts. It calls locked when no other process can
+// have the data directory.
+func build(pre *prepared, secret []byte, log *slog.Logger, locked func() error) (s *server, err error) {
 	s = &server{pre: pre, log: log, started: time.Now(), name: rand.Text()}
 	s.notReady("the server starts")
 	c := pre.cfg
@@ -65,6 +66,9 @@ func build(pre *prepared, secret []byte, log *slog.Logger) (s *server, err error
 	})
 	if err != nil {
 		return nil, explainStore(c.Data, err)
+	}
+	if err := locked(); err != nil {
+		return nil, errors.Join(err, s.store.Close())
 	}
 
 	// roles

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipway/sipway/auth"
@@ -25,22 +27,43 @@ type prepared struct {
 // prepare reads everything that c names. The error is a config.Errors with all
 // that is wrong.
 func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
-	p := &prepared{cfg: c, addresses: publishedAddresses(c, local)}
 	if at := dataFile(c.Data); at != "" {
 		return nil, config.Errors{{Msg: printable(at) + " is a file, and data needs a directory", Hint: "name another with --data"}}
 	}
-	var errs config.Errors
-	fail := func(at config.Position, todo string, err error) {
-		if at.Line == 0 {
-			at = config.Position{}
-		}
-		errs = append(errs, &config.Error{Pos: at, Msg: err.Error(), Hint: todo})
-	}
+	p, errs := prepareZones(c, local)
 	for i := range c.Domains {
 		d := &c.Domains[i]
 		if todo, err := p.users(d); err != nil {
-			fail(d.UsersAt, todo, err)
+			errs = append(errs, configFault(d.UsersAt, todo, err))
 		}
+	}
+	for _, l := range p.sockets() {
+		if err := mayListen(l.Addr); err != nil {
+			errs = append(errs, configFault(l.At, portHelp, fmt.Errorf("%s: %w", l, err)))
+		}
+	}
+	if len(errs) > 0 {
+		slices.SortStableFunc(errs, func(a, b *config.Error) int {
+			return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+		})
+		return nil, errs
+	}
+	return p, nil
+}
+
+func configFault(at config.Position, todo string, err error) *config.Error {
+	if at.Line == 0 {
+		at = config.Position{}
+	}
+	return &config.Error{Pos: at, Msg: err.Error(), Hint: todo}
+}
+
+// prepareZones reads what of c is published in DNS.
+func prepareZones(c *config.Config, local func() []netip.Addr) (p *prepared, errs config.Errors) {
+	p = &prepared{cfg: c, addresses: publishedAddresses(c, local)}
+	fail := func(at config.Position, todo string, err error) { errs = append(errs, configFault(at, todo, err)) }
+	for i := range c.Domains {
+		d := &c.Domains[i]
 		if err := p.plan(d); err != nil {
 			fail(d.ExtraAt, "the extra records of "+d.Name+" cannot be read", err)
 		}
@@ -63,15 +86,7 @@ func prepare(c *config.Config, local func() []netip.Addr) (*prepared, error) {
 			errs = append(errs, one)
 		}
 	}
-	for _, l := range p.sockets() {
-		if err := mayListen(l.Addr); err != nil {
-			fail(l.At, portHelp, fmt.Errorf("%s: %w", l, err))
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	return p, nil
+	return p, errs
 }
 
 // sockets returns the listeners that will be opened.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"log/slog"
 	"net/netip"
 	"os"
 	"slices"
@@ -60,20 +59,20 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := makeFirstUser(pre)
-	if err != nil {
+	// The user is made when the store is locked: of two first starts on one directory only one makes it.
+	var first *newUser
+	s, err := build(pre, secret, log, func() error {
+		first, err = makeFirstUser(pre)
 		return err
+	})
+	if err == nil {
+		err = s.listenAndRun(c, begun, first)
 	}
-	err = serveParts(c, pre, secret, log, begun, first)
 	return errors.Join(err, first.forget())
 }
 
-// serveParts wires, opens and runs everything.
-func serveParts(c *cli.Context, pre *prepared, secret []byte, log *slog.Logger, begun time.Time, first *newUser) error {
-	s, err := build(pre, secret, log)
-	if err != nil {
-		return err
-	}
+// listenAndRun opens the sockets and serves.
+func (s *server) listenAndRun(c *cli.Context, begun time.Time, first *newUser) error {
 	if err := s.listen(); err != nil {
 		return firstError(err, s.close())
 	}
